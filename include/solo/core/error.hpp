@@ -56,11 +56,13 @@ inline void append(std::string& out, std::string_view text) {
 inline void append(std::string& out, char c) {
   out += c;
 }
-inline void append(std::string& out, bool value) {
+template <std::same_as<bool> B>
+void append(std::string& out, B value) {
   out += value ? "true" : "false";
 }
 template <class N>
-requires(std::integral<N> || std::floating_point<N>) void append(std::string& out, N value) {
+requires((std::integral<N> && !std::same_as<N, bool> && !std::same_as<N, char>) ||
+         std::floating_point<N>) void append(std::string& out, N value) {
   std::array<char, 64> buffer{};
   const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   out.append(buffer.data(), result.ptr);

@@ -15,10 +15,10 @@
 namespace solo::inline SOLO_ABI {
 
 struct ThreadPool::Impl {
-  explicit Impl(int count) : threads(count), errors(static_cast<std::size_t>(count)) {
-    workers.reserve(static_cast<std::size_t>(count - 1));
+  explicit Impl(int size) : threads(size), errors(static_cast<std::size_t>(size)) {
+    workers.reserve(static_cast<std::size_t>(size - 1));
     try {
-      for (int i = 1; i < count; ++i) workers.emplace_back([this, i] { work(i); });
+      for (int i = 1; i < size; ++i) workers.emplace_back([this, i] { work(i); });
     } catch (...) {
       stop_workers();
       throw;

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Everything in kernels/.
+#pragma once
+
+#include <solo/kernels/adamw.hpp>
+#include <solo/kernels/gemm.hpp>
+#include <solo/kernels/rows.hpp>

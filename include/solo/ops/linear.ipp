@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/kernels/rows.hpp>
+#include <solo/ops/linear.hpp>
+
+#include <algorithm>
+
+namespace solo::inline SOLO_ABI::ops {
+
+template <Scalar T>
+void linear_forward(ThreadPool& pool, const LinearForward<T>& args) {
+  if (args.bias != nullptr) {
+    solo::detail::for_rows(pool, args.y.rows, args.y.cols, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) std::copy_n(args.bias, args.y.cols, args.y.row(i));
+    });
+  }
+  gemm<T>(pool, {.a = args.x, .b = args.weight, .c = args.y, .accumulate = args.bias != nullptr});
+}
+
+template <Scalar T>
+void linear_backward(ThreadPool& pool, const LinearBackward<T>& args) {
+  if (args.dx.data != nullptr) {
+    gemm<T>(pool, {.a = args.dy, .b = args.weight.transposed(), .c = args.dx, .accumulate = true});
+  }
+  if (args.dweight.data != nullptr) {
+    const Operand<T> left = args.weight_transposed ? args.dy : args.x;
+    const Operand<T> right = args.weight_transposed ? args.x : args.dy;
+    gemm<T>(pool, {.a = left.transposed(), .b = right, .c = args.dweight, .accumulate = true});
+  }
+  if (args.dbias != nullptr) add_column_sums(pool, args.dy, args.dbias);
+}
+
+template <Scalar T>
+void add_column_sums(ThreadPool& pool, ConstMatrixView<T> x, T* out) {
+  solo::detail::for_rows(pool, x.cols, x.rows, [&](Index begin, Index end) {
+    for (Index i = 0; i < x.rows; ++i) {
+      for (Index j = begin; j < end; ++j) out[j] += x(i, j);
+    }
+  });
+}
+
+#if !SOLO_HEADER_ONLY
+template void linear_forward<float>(ThreadPool&, const LinearForward<float>&);
+template void linear_forward<double>(ThreadPool&, const LinearForward<double>&);
+template void linear_backward<float>(ThreadPool&, const LinearBackward<float>&);
+template void linear_backward<double>(ThreadPool&, const LinearBackward<double>&);
+template void add_column_sums<float>(ThreadPool&, ConstMatrixView<float>, float*);
+template void add_column_sums<double>(ThreadPool&, ConstMatrixView<double>, double*);
+#endif
+
+}  // namespace solo::inline SOLO_ABI::ops

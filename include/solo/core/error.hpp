@@ -138,5 +138,13 @@ template <std::derived_from<Error> E, class... Args>
   out += '\'';
   return out;
 }
+// Better matches than std::quoted, which argument-dependent lookup finds for a std::string wherever
+// <iomanip> or <filesystem> is included.
+[[nodiscard]] inline std::string quoted(const std::string& text, std::size_t limit = 120) {
+  return quoted(std::string_view(text), limit);
+}
+[[nodiscard]] inline std::string quoted(std::string& text, std::size_t limit = 120) {
+  return quoted(std::string_view(text), limit);
+}
 
 }  // namespace solo::inline SOLO_ABI

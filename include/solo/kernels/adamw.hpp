@@ -16,10 +16,10 @@ namespace solo::inline SOLO_ABI {
 /// factor).
 template <Scalar T>
 struct AdamWUpdate {
-  std::span<T> value;
-  std::span<const T> gradient;
-  std::span<T> m;
-  std::span<T> v;
+  std::span<T> value = {};
+  std::span<const T> gradient = {};
+  std::span<T> m = {};
+  std::span<T> v = {};
   double gradient_scale = 1.0;
   double learning_rate = 1e-3;
   double beta1 = 0.9;

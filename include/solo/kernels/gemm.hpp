@@ -38,9 +38,9 @@ struct Operand {
 /// c = a · b, or c += a · b. a: (M, K), b: (K, N), c: (M, N).
 template <Scalar T>
 struct Gemm {
-  Operand<T> a;
-  Operand<T> b;
-  MatrixView<T> c;
+  Operand<T> a = {};
+  Operand<T> b = {};
+  MatrixView<T> c = {};
   bool accumulate = false;
 };
 

@@ -16,8 +16,8 @@ namespace solo::inline SOLO_ABI::ops {
 /// Keys and values of a sequence that lie outside the batch (a key/value cache), (length, C) each.
 template <Scalar T>
 struct PastKeyValues {
-  ConstMatrixView<T> keys;
-  ConstMatrixView<T> values;
+  ConstMatrixView<T> keys = {};
+  ConstMatrixView<T> values = {};
 };
 
 /// What forward and backward share. qkv: (N, 3C), q | k | v, heads side by side in each.
@@ -28,9 +28,9 @@ struct PastKeyValues {
 /// heads + h) · 65536 · 256 + j) >= p.
 template <Scalar T>
 struct AttentionShape {
-  ConstMatrixView<T> qkv;
-  std::span<const Segment> segments;
-  std::span<const PastKeyValues<T>> past;
+  ConstMatrixView<T> qkv = {};
+  std::span<const Segment> segments = {};
+  std::span<const PastKeyValues<T>> past = {};
   Index heads = 1;
   double scale = 1.0;  ///< of the scores, usually 1/√head_dim
   double dropout = 0.0;
@@ -44,10 +44,10 @@ void attention_forward(ThreadPool& pool, const AttentionShape<T>& shape, MatrixV
 /// Accumulates dqkv. out and lse are the forward's results. Segments with a past are not supported.
 template <Scalar T>
 struct AttentionBackward {
-  ConstMatrixView<T> dout;
-  ConstMatrixView<T> out;
+  ConstMatrixView<T> dout = {};
+  ConstMatrixView<T> out = {};
   const T* lse = nullptr;
-  MatrixView<T> dqkv;
+  MatrixView<T> dqkv = {};
 };
 template <Scalar T>
 void attention_backward(ThreadPool& pool, const AttentionShape<T>& shape,

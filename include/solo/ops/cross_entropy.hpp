@@ -16,8 +16,8 @@ namespace solo::inline SOLO_ABI::ops {
 /// ∂loss/∂logits · gradient_scale. Every target is in range.
 template <Scalar T>
 struct CrossEntropy {
-  MatrixView<T> logits;
-  std::span<const int> targets;
+  MatrixView<T> logits = {};
+  std::span<const int> targets = {};
   double label_smoothing = 0.0;
   bool gradient = false;
   double gradient_scale = 1.0;

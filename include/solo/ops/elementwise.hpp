@@ -18,9 +18,9 @@ void activation_forward(ThreadPool& pool, Activation f, ConstMatrixView<T> x, Ma
 template <Scalar T>
 struct ActivationBackward {
   Activation f = Activation::identity;
-  ConstMatrixView<T> x;
-  ConstMatrixView<T> dy;
-  MatrixView<T> dx;
+  ConstMatrixView<T> x = {};
+  ConstMatrixView<T> dy = {};
+  MatrixView<T> dx = {};
 };
 template <Scalar T>
 void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args);
@@ -30,10 +30,10 @@ void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args);
 /// y.
 template <Scalar T>
 struct Dropout {
-  ConstMatrixView<T> x;
+  ConstMatrixView<T> x = {};
   double p = 0.0;
   Philox random{0};
-  MatrixView<T> y;
+  MatrixView<T> y = {};
   bool accumulate = false;
 };
 template <Scalar T>
@@ -46,9 +46,9 @@ void add_scaled(ThreadPool& pool, T a, ConstMatrixView<T> x, MatrixView<T> y);
 /// y = a ⊙ x per column (a: (C)), or y += with `accumulate`.
 template <Scalar T>
 struct ScaleColumns {
-  ConstMatrixView<T> x;
+  ConstMatrixView<T> x = {};
   const T* a = nullptr;
-  MatrixView<T> y;
+  MatrixView<T> y = {};
   bool accumulate = false;
 };
 template <Scalar T>

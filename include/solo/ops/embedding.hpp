@@ -13,11 +13,11 @@ namespace solo::inline SOLO_ABI::ops {
 /// positions are in range (the model checks them).
 template <Scalar T>
 struct EmbeddingForward {
-  std::span<const int> ids;
-  std::span<const Index> positions;
-  Operand<T> wte;
-  Operand<T> wpe;
-  MatrixView<T> out;
+  std::span<const int> ids = {};
+  std::span<const Index> positions = {};
+  Operand<T> wte = {};
+  Operand<T> wpe = {};
+  MatrixView<T> out = {};
 };
 template <Scalar T>
 void embedding_forward(ThreadPool& pool, const EmbeddingForward<T>& args);

@@ -11,10 +11,10 @@ namespace solo::inline SOLO_ABI::ops {
 /// (out) or null, y: (N, out).
 template <Scalar T>
 struct LinearForward {
-  ConstMatrixView<T> x;
-  Operand<T> weight;
+  ConstMatrixView<T> x = {};
+  Operand<T> weight = {};
   const T* bias = nullptr;
-  MatrixView<T> y;
+  MatrixView<T> y = {};
 };
 template <Scalar T>
 void linear_forward(ThreadPool& pool, const LinearForward<T>& args);
@@ -24,11 +24,11 @@ void linear_forward(ThreadPool& pool, const LinearForward<T>& args);
 /// A frozen weight needs no x, a constant input no dx.
 template <Scalar T>
 struct LinearBackward {
-  ConstMatrixView<T> dy;
-  ConstMatrixView<T> x;
-  Operand<T> weight;
-  MatrixView<T> dx;
-  MatrixView<T> dweight;
+  ConstMatrixView<T> dy = {};
+  ConstMatrixView<T> x = {};
+  Operand<T> weight = {};
+  MatrixView<T> dx = {};
+  MatrixView<T> dweight = {};
   bool weight_transposed = false;
   T* dbias = nullptr;
 };

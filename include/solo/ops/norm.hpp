@@ -13,12 +13,12 @@ namespace solo::inline SOLO_ABI::ops {
 /// With `centered` false: y = x · 1/√(mean(x²) + eps) (RMS norm; mean is not used).
 template <Scalar T>
 struct NormForward {
-  ConstMatrixView<T> x;
+  ConstMatrixView<T> x = {};
   const T* weight = nullptr;
   const T* bias = nullptr;
   double eps = 1e-5;
   bool centered = true;
-  MatrixView<T> y;
+  MatrixView<T> y = {};
   T* mean = nullptr;
   T* rstd = nullptr;
 };
@@ -28,13 +28,13 @@ void norm_forward(ThreadPool& pool, const NormForward<T>& args);
 /// Accumulates dx (if dx.data), dweight and dbias (if not null).
 template <Scalar T>
 struct NormBackward {
-  ConstMatrixView<T> dy;
-  ConstMatrixView<T> x;
+  ConstMatrixView<T> dy = {};
+  ConstMatrixView<T> x = {};
   const T* weight = nullptr;
   const T* mean = nullptr;
   const T* rstd = nullptr;
   bool centered = true;
-  MatrixView<T> dx;
+  MatrixView<T> dx = {};
   T* dweight = nullptr;
   T* dbias = nullptr;
 };

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Everything of autograd/.
+#pragma once
+
+#include <solo/autograd/functions.hpp>
+#include <solo/autograd/gradcheck.hpp>
+#include <solo/autograd/lm_loss.hpp>
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>

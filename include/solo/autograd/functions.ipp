@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/autograd/functions.hpp>
+#include <solo/ops/elementwise.hpp>
+#include <solo/ops/embedding.hpp>
+#include <solo/ops/linear.hpp>
+#include <solo/ops/norm.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// ShapeError unless a parameter has `expected` elements.
+template <Scalar T>
+void require_size(const Parameter<T>& p, Index expected, std::string_view operation) {
+  if (p.size() != expected) {
+    fail<ShapeError>("shape.mismatch", operation, ": ", p.name(), " has shape ",
+                     to_string(p.shape()), ", expected ", expected, " elements");
+  }
+}
+
+template <Scalar T>
+void require_same_shape(Var<T> a, Var<T> b, std::string_view operation) {
+  if (a.rows() != b.rows() || a.cols() != b.cols()) {
+    const std::array<Index, 2> left = {a.rows(), a.cols()};
+    const std::array<Index, 2> right = {b.rows(), b.cols()};
+    fail<ShapeError>("shape.mismatch", operation, ": shapes ", to_string(left), " and ",
+                     to_string(right), " differ");
+  }
+}
+
+template <Scalar T>
+[[nodiscard]] bool trains(const Parameter<T>* p) {
+  return p != nullptr && p->requires_grad();
+}
+
+template <Scalar T>
+[[nodiscard]] const T* data_or_null(const Parameter<T>* p) {
+  return p == nullptr ? nullptr : p->value().data();
+}
+
+template <Scalar T>
+[[nodiscard]] T* grad_or_null(Parameter<T>* p) {
+  return trains(p) ? p->grad().data() : nullptr;
+}
+
+template <Scalar T>
+[[nodiscard]] MatrixView<T> grad_or_empty(Tape<T>& tape, Var<T> x) {
+  return x.requires_grad() ? tape.grad(x) : MatrixView<T>{};
+}
+
+/// A copy of `source` in the tape's memory: a backward step must not depend on the caller's arrays.
+template <class U, Scalar T>
+[[nodiscard]] std::span<const U> stored(Tape<T>& tape, std::span<const U> source) {
+  U* const copy = tape.template scratch<U>(static_cast<Index>(source.size()));
+  std::copy(source.begin(), source.end(), copy);
+  return {copy, source.size()};
+}
+
+}  // namespace detail
+
+template <Scalar T>
+Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
+  Parameter<T>& weight = *args.weight;
+  Parameter<T>* const bias = args.bias;
+  const bool transposed = args.layout == WeightLayout::out_in;
+  const auto oriented = [transposed](const Parameter<T>& w) {
+    return transposed ? w.operand().transposed() : w.operand();
+  };
+  const Operand<T> w = oriented(weight);
+  if (w.rows != x.cols()) {
+    fail<ShapeError>("shape.mismatch", "linear: ", weight.name(), " has shape ",
+                     to_string(weight.shape()), ", its input has ", x.cols(), " columns");
+  }
+  if (bias != nullptr) detail::require_size(*bias, w.cols, "linear");
+  const bool needed =
+      tape.needs(x.requires_grad() || detail::trains(&weight) || detail::trains(bias));
+  const Var<T> y = tape.create(x.rows(), w.cols, needed);
+  ops::linear_forward<T>(
+      tape.pool(),
+      {.x = x.value(), .weight = w, .bias = detail::data_or_null(bias), .y = y.value()});
+  if (!needed) return y;
+  if (detail::trains(&weight)) tape.keep(x);
+  tape.record(y, [x, y, &weight, bias, oriented, transposed](Tape<T>& t) {
+    ops::LinearBackward<T> b{.dy = t.grad(y),
+                             .weight = oriented(weight),
+                             .dx = detail::grad_or_empty(t, x),
+                             .weight_transposed = transposed,
+                             .dbias = detail::grad_or_null(bias)};
+    if (detail::trains(&weight)) {
+      b.x = x.value();
+      b.dweight = weight.grad().matrix();
+    }
+    ops::linear_backward(t.pool(), b);
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args) {
+  Parameter<T>& wte = *args.wte;
+  Parameter<T>& wpe = *args.wpe;
+  const Operand<T> tokens = wte.operand();
+  const Operand<T> places = wpe.operand();
+  if (args.ids.size() != args.positions.size() || tokens.cols != places.cols) {
+    fail<ShapeError>("shape.mismatch", "embedding: ", args.ids.size(), " ids, ",
+                     args.positions.size(), " positions; tables of width ", tokens.cols, " and ",
+                     places.cols);
+  }
+  for (std::size_t i = 0; i < args.ids.size(); ++i) {
+    if (args.ids[i] < 0 || args.ids[i] >= tokens.rows) {
+      fail<ShapeError>("ids.range", "token id ", args.ids[i], " at row ", i,
+                       " is not below the vocabulary size ", tokens.rows);
+    }
+    if (args.positions[i] < 0 || args.positions[i] >= places.rows) {
+      fail<ShapeError>("ids.range", "position ", args.positions[i], " at row ", i,
+                       " is not below n_positions ", places.rows);
+    }
+  }
+  const bool needed = tape.needs(detail::trains(&wte) || detail::trains(&wpe));
+  const Var<T> y = tape.create(static_cast<Index>(args.ids.size()), tokens.cols, needed);
+  ops::embedding_forward<T>(tape.pool(), {.ids = args.ids,
+                                          .positions = args.positions,
+                                          .wte = tokens,
+                                          .wpe = places,
+                                          .out = y.value()});
+  if (!needed) return y;
+  Index* const ids = tape.template scratch<Index>(y.rows());
+  std::copy(args.ids.begin(), args.ids.end(), ids);
+  const std::span<const Index> tokens_used(ids, args.ids.size());
+  const std::span<const Index> positions = detail::stored(tape, args.positions);
+  tape.record(y, [y, &wte, &wpe, tokens_used, positions](Tape<T>& t) {
+    const MatrixView<T> dy = t.grad(y);
+    if (detail::trains(&wte)) {
+      ops::embedding_backward<T>(t.pool(), tokens_used, dy, wte.grad().matrix());
+    }
+    if (detail::trains(&wpe)) {
+      ops::embedding_backward<T>(t.pool(), positions, dy, wpe.grad().matrix());
+    }
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> norm(Tape<T>& tape, Var<T> x, const NormArgs<T>& args) {
+  Parameter<T>* const weight = args.weight;
+  Parameter<T>* const bias = args.bias;
+  if (weight != nullptr) detail::require_size(*weight, x.cols(), "norm");
+  if (bias != nullptr) detail::require_size(*bias, x.cols(), "norm");
+  const bool needed =
+      tape.needs(x.requires_grad() || detail::trains(weight) || detail::trains(bias));
+  const Var<T> y = tape.create(x.rows(), x.cols(), needed);
+  T* const mean = needed ? tape.scratch(x.rows()) : nullptr;
+  T* const rstd = needed ? tape.scratch(x.rows()) : nullptr;
+  ops::norm_forward<T>(tape.pool(), {.x = x.value(),
+                                     .weight = detail::data_or_null(weight),
+                                     .bias = detail::data_or_null(bias),
+                                     .eps = args.eps,
+                                     .centered = args.centered,
+                                     .y = y.value(),
+                                     .mean = mean,
+                                     .rstd = rstd});
+  if (!needed) return y;
+  tape.keep(x);
+  tape.record(y, [x, y, weight, bias, mean, rstd, centered = args.centered](Tape<T>& t) {
+    ops::norm_backward<T>(t.pool(), {.dy = t.grad(y),
+                                     .x = x.value(),
+                                     .weight = detail::data_or_null(weight),
+                                     .mean = mean,
+                                     .rstd = rstd,
+                                     .centered = centered,
+                                     .dx = detail::grad_or_empty(t, x),
+                                     .dweight = detail::grad_or_null(weight),
+                                     .dbias = detail::grad_or_null(bias)});
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
+  if (args.heads < 1 || qkv.cols() % (3 * args.heads) != 0) {
+    fail<ShapeError>("shape.mismatch", "attention: ", qkv.cols(), " columns do not split into 3 x ",
+                     args.heads, " heads");
+  }
+  const bool needed = tape.needs(qkv.requires_grad());
+  ops::AttentionShape<T> shape{.qkv = qkv.value(),
+                               .segments = args.segments,
+                               .past = args.past,
+                               .heads = args.heads,
+                               .scale = args.scale,
+                               .dropout = tape.pass().training ? args.dropout : 0.0,
+                               .random = tape.random(args.site)};
+  const Var<T> out = tape.create(qkv.rows(), qkv.cols() / 3, needed);
+  T* const lse = needed ? tape.scratch(qkv.rows() * args.heads) : nullptr;
+  ops::attention_forward(tape.pool(), shape, out.value(), lse);
+  if (!needed) return out;
+  tape.keep(qkv);
+  tape.keep(out);
+  shape.segments = detail::stored(tape, args.segments);
+  shape.past = {};
+  tape.record(out, [qkv, out, lse, shape](Tape<T>& t) {
+    ops::attention_backward<T>(
+        t.pool(), shape,
+        {.dout = t.grad(out), .out = out.value(), .lse = lse, .dqkv = t.grad(qkv)});
+  });
+  return out;
+}
+
+template <Scalar T>
+Var<T> activation(Tape<T>& tape, Var<T> x, Activation f) {
+  const bool needed = tape.needs(x.requires_grad());
+  const Var<T> y = tape.create(x.rows(), x.cols(), needed);
+  ops::activation_forward<T>(tape.pool(), f, x.value(), y.value());
+  if (!needed) return y;
+  tape.keep(x);
+  tape.record(y, [x, y, f](Tape<T>& t) {
+    ops::activation_backward<T>(t.pool(),
+                                {.f = f, .x = x.value(), .dy = t.grad(y), .dx = t.grad(x)});
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> dropout(Tape<T>& tape, Var<T> x, const DropoutArgs& args) {
+  if (args.p == 0.0 || !tape.pass().training) return x;
+  const bool needed = tape.needs(x.requires_grad());
+  const Philox random = tape.random(args.site);
+  const Var<T> y = tape.create(x.rows(), x.cols(), needed);
+  ops::dropout<T>(tape.pool(), {.x = x.value(), .p = args.p, .random = random, .y = y.value()});
+  if (!needed) return y;
+  tape.record(y, [x, y, random, p = args.p](Tape<T>& t) {
+    ops::dropout<T>(t.pool(),
+                    {.x = t.grad(y), .p = p, .random = random, .y = t.grad(x), .accumulate = true});
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> add(Tape<T>& tape, Var<T> a, Var<T> b) {
+  detail::require_same_shape(a, b, "add");
+  const bool needed = tape.needs(a.requires_grad() || b.requires_grad());
+  const Var<T> y = tape.copy(a.value(), needed);
+  ops::add_scaled<T>(tape.pool(), T{1}, b.value(), y.value());
+  if (!needed) return y;
+  tape.record(y, [a, b, y](Tape<T>& t) {
+    const MatrixView<T> dy = t.grad(y);
+    if (a.requires_grad()) ops::add_scaled<T>(t.pool(), T{1}, dy, t.grad(a));
+    if (b.requires_grad()) ops::add_scaled<T>(t.pool(), T{1}, dy, t.grad(b));
+  });
+  return y;
+}
+
+template <Scalar T>
+void add_in_place(Tape<T>& tape, Var<T> y, Var<T> x) {
+  detail::require_same_shape(y, x, "add_in_place");
+  if (tape.is_kept(y)) {
+    fail<ConfigError>("tape.in_place", "add_in_place: a backward step needs the old value");
+  }
+  ops::add_scaled<T>(tape.pool(), T{1}, x.value(), y.value());
+  if (!tape.needs(x.requires_grad())) return;
+  tape.record_in_place(
+      y, [x, y](Tape<T>& t) { ops::add_scaled<T>(t.pool(), T{1}, t.grad(y), t.grad(x)); });
+}
+
+template <Scalar T>
+Var<T> scale(Tape<T>& tape, Var<T> x, double c) {
+  const bool needed = tape.needs(x.requires_grad());
+  const Var<T> y = tape.create(x.rows(), x.cols(), needed);
+  std::fill_n(y.value().data, x.rows() * x.cols(), T{});
+  ops::add_scaled<T>(tape.pool(), static_cast<T>(c), x.value(), y.value());
+  if (!needed) return y;
+  tape.record(y, [x, y, c](Tape<T>& t) {
+    ops::add_scaled<T>(t.pool(), static_cast<T>(c), t.grad(y), t.grad(x));
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> mul(Tape<T>& tape, Var<T> x, Parameter<T>& a) {
+  detail::require_size(a, x.cols(), "mul");
+  const bool needed = tape.needs(x.requires_grad() || a.requires_grad());
+  const Var<T> y = tape.create(x.rows(), x.cols(), needed);
+  ops::scale_columns<T>(tape.pool(), {.x = x.value(), .a = a.value().data(), .y = y.value()});
+  if (!needed) return y;
+  if (a.requires_grad()) tape.keep(x);
+  tape.record(y, [x, y, &a](Tape<T>& t) {
+    const MatrixView<T> dy = t.grad(y);
+    if (a.requires_grad()) {
+      ops::add_column_products<T>(t.pool(), dy, x.value(), a.grad().data());
+    }
+    if (x.requires_grad()) {
+      ops::scale_columns<T>(t.pool(),
+                            {.x = dy, .a = a.value().data(), .y = t.grad(x), .accumulate = true});
+    }
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> mul(Tape<T>& tape, Var<T> a, Var<T> b) {
+  detail::require_same_shape(a, b, "mul");
+  const bool needed = tape.needs(a.requires_grad() || b.requires_grad());
+  const Var<T> y = tape.create(a.rows(), a.cols(), needed);
+  const Index count = a.rows() * a.cols();
+  const auto multiply = [count](const T* left, const T* right, T* out, bool accumulate) {
+    for (Index i = 0; i < count; ++i) out[i] = (accumulate ? out[i] : T{}) + left[i] * right[i];
+  };
+  multiply(a.value().data, b.value().data, y.value().data, false);
+  if (!needed) return y;
+  if (b.requires_grad()) tape.keep(a);
+  if (a.requires_grad()) tape.keep(b);
+  tape.record(y, [a, b, y, multiply](Tape<T>& t) {
+    const T* const dy = t.grad(y).data;
+    if (a.requires_grad()) multiply(dy, b.value().data, t.grad(a).data, true);
+    if (b.requires_grad()) multiply(dy, a.value().data, t.grad(b).data, true);
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> rows(Tape<T>& tape, Var<T> x, std::span<const Index> indices) {
+  for (const Index i : indices) {
+    if (i < 0 || i >= x.rows()) {
+      fail<ShapeError>("shape.mismatch", "rows: index ", i, " of a matrix of ", x.rows(), " rows");
+    }
+  }
+  const bool needed = tape.needs(x.requires_grad());
+  const Var<T> y = tape.create(static_cast<Index>(indices.size()), x.cols(), needed);
+  for (Index i = 0; i < y.rows(); ++i) {
+    std::copy_n(x.value().row(indices[static_cast<std::size_t>(i)]), x.cols(), y.value().row(i));
+  }
+  if (!needed) return y;
+  const std::span<const Index> taken = detail::stored(tape, indices);
+  tape.record(y, [x, y, taken](Tape<T>& t) {
+    ops::embedding_backward<T>(t.pool(), taken, t.grad(y), t.grad(x));
+  });
+  return y;
+}
+
+template <Scalar T>
+Var<T> weighted_sum(Tape<T>& tape, Var<T> x, ConstMatrixView<T> w) {
+  if (x.rows() != w.rows || x.cols() != w.cols) {
+    fail<ShapeError>("shape.mismatch", "weighted_sum: ", x.rows(), " x ", x.cols(), " values, ",
+                     w.rows, " x ", w.cols, " weights");
+  }
+  const bool needed = tape.needs(x.requires_grad());
+  const Var<T> y = tape.create(1, 1, needed);
+  double sum = 0.0;
+  for (Index i = 0; i < w.rows; ++i) {
+    for (Index j = 0; j < w.cols; ++j) {
+      sum += static_cast<double>(x.value()(i, j)) * static_cast<double>(w(i, j));
+    }
+  }
+  *y.value().data = static_cast<T>(sum);
+  if (!needed) return y;
+  const Var<T> weights = tape.copy(w);
+  tape.record(y, [x, y, weights](Tape<T>& t) {
+    ops::add_scaled<T>(t.pool(), *t.grad(y).data, weights.value(), t.grad(x));
+  });
+  return y;
+}
+
+#if !SOLO_HEADER_ONLY
+#define SOLO_INSTANTIATE(T)                                                \
+  template Var<T> linear<T>(Tape<T>&, Var<T>, const LinearArgs<T>&);       \
+  template Var<T> embedding<T>(Tape<T>&, const EmbeddingArgs<T>&);         \
+  template Var<T> norm<T>(Tape<T>&, Var<T>, const NormArgs<T>&);           \
+  template Var<T> attention<T>(Tape<T>&, Var<T>, const AttentionArgs<T>&); \
+  template Var<T> activation<T>(Tape<T>&, Var<T>, Activation);             \
+  template Var<T> dropout<T>(Tape<T>&, Var<T>, const DropoutArgs&);        \
+  template Var<T> add<T>(Tape<T>&, Var<T>, Var<T>);                        \
+  template void add_in_place<T>(Tape<T>&, Var<T>, Var<T>);                 \
+  template Var<T> scale<T>(Tape<T>&, Var<T>, double);                      \
+  template Var<T> mul<T>(Tape<T>&, Var<T>, Parameter<T>&);                 \
+  template Var<T> mul<T>(Tape<T>&, Var<T>, Var<T>);                        \
+  template Var<T> rows<T>(Tape<T>&, Var<T>, std::span<const Index>);       \
+  template Var<T> weighted_sum<T>(Tape<T>&, Var<T>, ConstMatrixView<T>)
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
+}  // namespace solo::inline SOLO_ABI

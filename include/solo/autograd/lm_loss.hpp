@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Language-model head and cross-entropy in one operation.
+#pragma once
+
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>
+
+#include <span>
+
+namespace solo::inline SOLO_ABI {
+
+/// Arguments of lm_loss. `head` is (vocabulary, C): the token table when tied.
+template <Scalar T>
+struct LmLossArgs {
+  Parameter<T>* head = nullptr;
+  std::span<const int> targets = {};  ///< one a row of h, each below the vocabulary size
+  double label_smoothing = 0.0;
+  Index normalizer = 0;        ///< the losses' sum is divided by it; 0: by the number of rows
+  double* nll_sum = nullptr;   ///< if not null: Σ −log p(target), without smoothing
+  double* loss_sum = nullptr;  ///< if not null: Σ of the rows' losses in double
+};
+
+/// Σ_rows loss(h · headᵀ, target) / normalizer as a (1, 1) matrix, losses as ops::CrossEntropy
+/// defines them. h: (rows, C). Works on chunks of rows: the [rows, vocabulary] logits never exist
+/// whole. Throws ShapeError ("ids.range") for a target beyond the vocabulary.
+template <Scalar T>
+[[nodiscard]] Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args);
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/autograd/lm_loss.ipp>  // IWYU pragma: keep
+#endif

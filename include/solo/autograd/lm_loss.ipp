@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/autograd/lm_loss.hpp>
+#include <solo/ops/cross_entropy.hpp>
+#include <solo/ops/elementwise.hpp>
+
+#include <algorithm>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Rows of logits computed at a time: at most 64 MB of floats, whatever the vocabulary.
+[[nodiscard]] inline Index loss_chunk_rows(Index rows, Index vocabulary) {
+  constexpr Index kElements = Index{1} << 24;
+  return std::min(std::max<Index>(kElements / std::max<Index>(vocabulary, 1), 32), rows);
+}
+
+/// Logits of h's rows [begin, begin + count), then their losses and, if asked, their gradients.
+template <Scalar T>
+struct LossChunk {
+  ThreadPool& pool;
+  Operand<T> head;
+  std::span<const int> targets;
+  double label_smoothing;
+
+  void run(ConstMatrixView<T> h, Index begin, ops::CrossEntropy<T> request) const {
+    gemm<T>(pool, {.a = h.middle_rows(begin, request.logits.rows),
+                   .b = head.transposed(),
+                   .c = request.logits});
+    request.targets = targets.subspan(static_cast<std::size_t>(begin),
+                                      static_cast<std::size_t>(request.logits.rows));
+    request.label_smoothing = label_smoothing;
+    ops::cross_entropy(pool, request);
+  }
+};
+
+/// Calls f(begin, count, logits buffer) for every chunk of rows.
+template <Scalar T, class F>
+void for_loss_chunks(Tape<T>& tape, Index row_count, Index vocabulary, const F& f) {
+  const Index step = loss_chunk_rows(row_count, vocabulary);
+  T* const buffer = tape.scratch(step * vocabulary);
+  for (Index begin = 0; begin < row_count; begin += step) {
+    const Index count = std::min(step, row_count - begin);
+    f(begin, MatrixView<T>(buffer, count, vocabulary));
+  }
+  tape.release_scratch(buffer, step * vocabulary);
+}
+
+/// Gradient of the chunked loss where the head trains too: the logits are computed again.
+template <Scalar T>
+void lm_loss_backward(Tape<T>& tape, Var<T> h, Parameter<T>& head, const LossChunk<T>& chunk,
+                      double gradient_scale) {
+  const MatrixView<T> dh = h.requires_grad() ? tape.grad(h) : MatrixView<T>{};
+  for_loss_chunks(tape, h.rows(), chunk.head.rows, [&](Index begin, MatrixView<T> logits) {
+    double* const losses = tape.template scratch<double>(logits.rows);
+    chunk.run(
+        h.value(), begin,
+        {.logits = logits, .gradient = true, .gradient_scale = gradient_scale, .losses = losses});
+    tape.release_scratch(losses, logits.rows);
+    if (dh.data != nullptr) {
+      gemm<T>(tape.pool(), {.a = logits,
+                            .b = chunk.head,
+                            .c = dh.middle_rows(begin, logits.rows),
+                            .accumulate = true});
+    }
+    gemm<T>(tape.pool(), {.a = Operand<T>(logits).transposed(),
+                          .b = h.value().middle_rows(begin, logits.rows),
+                          .c = head.grad().matrix(),
+                          .accumulate = true});
+  });
+}
+
+}  // namespace detail
+
+template <Scalar T>
+Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
+  const Operand<T> head = args.head->operand();
+  if (head.cols != h.cols() || static_cast<Index>(args.targets.size()) != h.rows()) {
+    fail<ShapeError>("shape.mismatch", "lm_loss: ", h.rows(), " rows of width ", h.cols(),
+                     ", head of width ", head.cols, ", ", args.targets.size(), " targets");
+  }
+  for (const int target : args.targets) {
+    if (target < 0 || target >= head.rows) {
+      fail<ShapeError>("ids.range", "label ", target, " is not below the vocabulary size ",
+                       head.rows);
+    }
+  }
+  const bool head_trains = args.head->requires_grad();
+  const bool needed = tape.needs(h.requires_grad() || head_trains);
+  const double normalizer =
+      static_cast<double>(args.normalizer > 0 ? args.normalizer : std::max<Index>(h.rows(), 1));
+  // With a frozen head the gradient is taken from the logits while they are there.
+  const bool gradient_now = needed && !head_trains;
+  int* const targets = tape.template scratch<int>(h.rows());
+  std::copy(args.targets.begin(), args.targets.end(), targets);
+  const detail::LossChunk<T> chunk{
+      tape.pool(), head, {targets, args.targets.size()}, args.label_smoothing};
+  const Var<T> y = tape.create(1, 1, needed);
+  const Var<T> dh = gradient_now ? tape.create(h.rows(), h.cols(), false) : Var<T>{};
+  double* const losses = tape.template scratch<double>(h.rows());
+  double* const nll = tape.template scratch<double>(h.rows());
+  detail::for_loss_chunks(tape, h.rows(), head.rows, [&](Index begin, MatrixView<T> logits) {
+    chunk.run(h.value(), begin,
+              {.logits = logits,
+               .gradient = gradient_now,
+               .gradient_scale = 1.0 / normalizer,
+               .losses = losses + begin,
+               .nll = nll + begin});
+    if (!gradient_now) return;
+    gemm<T>(tape.pool(), {.a = logits, .b = head, .c = dh.value().middle_rows(begin, logits.rows)});
+  });
+  double loss_sum = 0.0;
+  double nll_sum = 0.0;
+  for (Index i = 0; i < h.rows(); ++i) {
+    loss_sum += losses[i];
+    nll_sum += nll[i];
+  }
+  if (args.loss_sum != nullptr) *args.loss_sum = loss_sum;
+  if (args.nll_sum != nullptr) *args.nll_sum = nll_sum;
+  *y.value().data = static_cast<T>(loss_sum / normalizer);
+  if (gradient_now) {
+    tape.record(y, [y, h, dh](Tape<T>& t) {
+      ops::add_scaled<T>(t.pool(), *t.grad(y).data, dh.value(), t.grad(h));
+    });
+  } else if (needed) {
+    tape.keep(h);
+    Parameter<T>* const weight = args.head;
+    tape.record(y, [y, h, weight, chunk, normalizer](Tape<T>& t) {
+      detail::lm_loss_backward(t, h, *weight, chunk,
+                               static_cast<double>(*t.grad(y).data) / normalizer);
+    });
+  }
+  return y;
+}
+
+#if !SOLO_HEADER_ONLY
+template Var<float> lm_loss<float>(Tape<float>&, Var<float>, const LmLossArgs<float>&);
+template Var<double> lm_loss<double>(Tape<double>&, Var<double>, const LmLossArgs<double>&);
+#endif
+
+}  // namespace solo::inline SOLO_ABI

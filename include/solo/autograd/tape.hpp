@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The tape: records operations that something trainable feeds, and runs them backwards.
+#pragma once
+
+#include <solo/core/arena.hpp>
+#include <solo/core/parallel.hpp>
+#include <solo/core/rng.hpp>
+#include <solo/core/view.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+template <Scalar T>
+class Tape;
+
+namespace detail {
+/// What a Var points to; lives in the tape's arena.
+template <Scalar T>
+struct VarData {
+  T* value = nullptr;
+  T* grad = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+  bool requires_grad = false;
+  bool kept = false;  // a recorded backward pass reads the value
+};
+}  // namespace detail
+
+/// Handle of a matrix (rows, cols) on a tape; valid until the tape's backward() or clear().
+template <Scalar T>
+class Var {
+ public:
+  Var() = default;
+  [[nodiscard]] Index rows() const noexcept { return data_->rows; }
+  [[nodiscard]] Index cols() const noexcept { return data_->cols; }
+  /// True if the gradient flows into it.
+  [[nodiscard]] bool requires_grad() const noexcept { return data_->requires_grad; }
+  /// The elements. Throws ConfigError ("tape.released") after Tape::release.
+  [[nodiscard]] MatrixView<T> value() const {
+    if (data_ == nullptr || data_->value == nullptr) {
+      fail<ConfigError>("tape.released", "a released or empty Var was read");
+    }
+    return {data_->value, data_->rows, data_->cols};
+  }
+  /// The only element of a (1, 1) matrix, such as a loss.
+  [[nodiscard]] T item() const { return *value().data; }
+  explicit operator bool() const noexcept { return data_ != nullptr; }
+  /// True if both name the same matrix.
+  bool operator==(const Var&) const = default;
+
+ private:
+  friend class Tape<T>;
+  explicit Var(detail::VarData<T>* data) : data_(data) {}
+  detail::VarData<T>* data_ = nullptr;
+};
+
+/// What a pass is for, and the key of its random numbers.
+struct Pass {
+  bool record = true;      ///< a backward pass follows
+  bool training = true;    ///< dropout and gate schedules act
+  std::uint64_t seed = 0;  ///< random numbers depend on (seed, step, site, index) alone
+  std::int64_t step = 0;   ///< number of the batch
+  double homotopy = 1.0;   ///< continuation parameter τ of a gate schedule
+};
+
+/// Activations, and the operations to run backwards. An operation is recorded only if something it
+/// feeds on must train (the frozen-prefix rule), so below the lowest trainable tensor nothing is
+/// kept. Values that no backward pass needs are given back by release(). One thread uses a tape at
+/// a time.
+template <Scalar T>
+class Tape {
+ public:
+  /// Uses this many threads until begin() lends a model's pool.
+  explicit Tape(int threads = 1) : pool_(std::make_shared<ThreadPool>(threads)) {}
+  explicit Tape(std::shared_ptr<ThreadPool> pool) : pool_(std::move(pool)) {}
+
+  /// Empties the tape and starts a pass; `pool` null keeps the present one.
+  void begin(const Pass& pass, std::shared_ptr<ThreadPool> pool = nullptr);
+
+  [[nodiscard]] const Pass& pass() const noexcept { return pass_; }
+  [[nodiscard]] ThreadPool& pool() noexcept { return *pool_; }
+  /// Random numbers of a place in the model: `site` numbers it.
+  [[nodiscard]] Philox random(std::uint32_t site) const noexcept {
+    return Philox(pass_.seed, (std::uint64_t{1} << 63U) |
+                                  (static_cast<std::uint64_t>(pass_.step) << 24U) | site);
+  }
+
+  /// A new matrix, uninitialised.
+  [[nodiscard]] Var<T> create(Index rows, Index cols, bool requires_grad);
+  /// A new matrix that copies `source`; no gradient flows into it unless asked.
+  [[nodiscard]] Var<T> copy(ConstMatrixView<T> source, bool requires_grad = false);
+  /// Whether an operation on these inputs must be recorded.
+  [[nodiscard]] bool needs(bool any_input_requires_grad) const noexcept {
+    return pass_.record && any_input_requires_grad;
+  }
+
+  /// Records the backward step of the operation that made `output`. `step(tape)` reads
+  /// grad(output) and accumulates into the gradients of its inputs. It is skipped if no gradient
+  /// reached `output`; after it, value and gradient of `output` are given back.
+  template <class F>
+  void record(Var<T> output, const F& step) {
+    add_node(output, true, step);
+  }
+  /// The same for an operation that changed `output` in place: its gradient is needed further.
+  template <class F>
+  void record_in_place(Var<T> output, const F& step) {
+    output.data_->requires_grad = true;
+    add_node(output, false, step);
+  }
+
+  /// Keeps the value of x for a recorded backward step.
+  void keep(Var<T> x) noexcept { x.data_->kept = true; }
+  [[nodiscard]] bool is_kept(Var<T> x) const noexcept { return x.data_->kept; }
+  /// Nothing later reads the value of x: its memory is reused, unless a backward step needs it.
+  void release(Var<T> x);
+
+  /// The gradient of x, zeros at first.
+  [[nodiscard]] MatrixView<T> grad(Var<T> x);
+  [[nodiscard]] bool has_grad(Var<T> x) const noexcept { return x.data_->grad != nullptr; }
+
+  /// `count` uninitialised elements that live until release_scratch or the end of the pass.
+  template <class U = T>
+  [[nodiscard]] U* scratch(Index count) {
+    return static_cast<U*>(arena_.allocate(checked_product(count, sizeof(U))));
+  }
+  template <class U = T>
+  void release_scratch(U* pointer, Index count) {
+    arena_.release(pointer, checked_product(count, sizeof(U)));
+  }
+
+  /// Runs the recorded operations backwards from the (1, 1) matrix `loss`, adding to the gradients
+  /// of the parameters, and empties the tape; its memory stays. Throws ShapeError ("tape.loss") for
+  /// another shape. If an operation throws, the tape is emptied and the gradients are part-way.
+  void backward(Var<T> loss);
+  /// Forgets everything recorded; the memory stays.
+  void clear();
+
+  /// Operations recorded now.
+  [[nodiscard]] Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
+  /// Bytes of memory held.
+  [[nodiscard]] Index reserved() const noexcept { return arena_.reserved(); }
+
+ private:
+  struct Node {
+    Var<T> output;
+    bool owns_output;
+    void (*call)(const void* step, Tape& tape);
+    const void* step;
+  };
+
+  template <class F>
+  void add_node(Var<T> output, bool owns_output, const F& step) {
+    static_assert(std::is_trivially_destructible_v<F> && alignof(F) <= kAlignment,
+                  "a backward step captures plain values and pointers only");
+    void* const place = arena_.allocate(sizeof(F));
+    const F* const stored = new (place) F(step);
+    nodes_.push_back({output, owns_output,
+                      [](const void* s, Tape& tape) { (*static_cast<const F*>(s))(tape); },
+                      stored});
+  }
+  void free_value(detail::VarData<T>& x);
+  void free_grad(detail::VarData<T>& x);
+
+  std::shared_ptr<ThreadPool> pool_;
+  Pass pass_;
+  Arena arena_;
+  std::vector<Node> nodes_;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/autograd/tape.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The layers of GPT-2: parameters and one forward function each. An adapter's hooks act here.
+#pragma once
+
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>
+#include <solo/core/segment.hpp>
+#include <solo/nn/gpt2_config.hpp>
+#include <solo/nn/hooks.hpp>
+#include <solo/nn/kv_cache.hpp>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// What a forward pass sees of an adapter; all empty for the bare base.
+template <Scalar T>
+struct ActiveHooks {
+  BlockAdapter<T>* block = nullptr;
+  LinearAdapter<T>* linear = nullptr;
+  std::vector<bool> sites;                ///< by LinearSite::index(): linear works there
+  std::vector<std::vector<int>> sources;  ///< by block output: the sources of links that end there
+  std::vector<int> last_reader;           ///< by block output: the last output a link takes it to
+  std::vector<Parameter<T>*> replaced;    ///< by Parameter::id(): the tensor used instead, or null
+
+  [[nodiscard]] Parameter<T>& resolve(Parameter<T>& base) const {
+    const auto id = static_cast<std::size_t>(base.id());
+    return id < replaced.size() && replaced[id] != nullptr ? *replaced[id] : base;
+  }
+  [[nodiscard]] bool acts_on(const LinearSite& site) const {
+    const auto i = static_cast<std::size_t>(site.index());
+    return linear != nullptr && i < sites.size() && sites[i];
+  }
+};
+
+/// One forward pass. With a cache, segment i continues sequence sequences[i] of it.
+template <Scalar T>
+struct ForwardContext {
+  Tape<T>& tape;
+  const ActiveHooks<T>& hooks;
+  std::span<const Segment> segments;
+  bool model_dropout = false;
+  KeyValueCache<T>* cache = nullptr;
+  std::span<const Index> sequences = {};
+};
+
+/// y = x · W + b, W (in, out) as in Hugging Face's Conv1D, then the adapter's change.
+template <Scalar T>
+struct Linear {
+  LinearSite site;
+  Parameter<T> weight;
+  Parameter<T> bias;
+
+  Linear(const LinearSite& place, Index in, Index out);
+  [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, Var<T> x);
+};
+
+/// Layer norm with weight and bias.
+template <Scalar T>
+struct LayerNorm {
+  Parameter<T> weight;
+  Parameter<T> bias;
+  double eps;
+
+  LayerNorm(const std::string& name, Index width, double epsilon);
+  [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, Var<T> x);
+};
+
+/// h + attention(ln_1(h)), then + mlp(ln_2(·)).
+template <Scalar T>
+struct Block {
+  int layer;  ///< 0-based
+  LayerNorm<T> ln_1;
+  Linear<T> c_attn;
+  Linear<T> attn_c_proj;
+  LayerNorm<T> ln_2;
+  Linear<T> c_fc;
+  Linear<T> mlp_c_proj;
+
+  Block(const GPT2Config& config, int number);
+  /// h stays readable; everything else is given back as soon as no backward step needs it.
+  [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
+                               Var<T> h);
+
+ private:
+  [[nodiscard]] Var<T> attend(const ForwardContext<T>& context, const GPT2Config& config, Var<T> x);
+};
+
+/// Embedding, blocks and last norm.
+template <Scalar T>
+struct Network {
+  Parameter<T> wte;
+  Parameter<T> wpe;
+  std::vector<std::unique_ptr<Block<T>>> blocks;
+  LayerNorm<T> ln_f;
+  std::unique_ptr<Parameter<T>> lm_head;  ///< null: tied to wte
+
+  explicit Network(const GPT2Config& config);
+  /// In the order of the file; ids are their positions.
+  [[nodiscard]] std::vector<Parameter<T>*> parameters();
+  /// (vocabulary, n_embd): lm_head, or wte when tied.
+  [[nodiscard]] Parameter<T>& head() noexcept { return lm_head ? *lm_head : wte; }
+  /// The last block's output, links included, before ln_f.
+  [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
+                               std::span<const int> ids);
+
+ private:
+  [[nodiscard]] Var<T> embed(const ForwardContext<T>& context, const GPT2Config& config,
+                             std::span<const int> ids);
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/nn/block.ipp>  // IWYU pragma: keep
+#endif

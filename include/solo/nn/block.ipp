@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/autograd/functions.hpp>
+#include <solo/nn/block.hpp>
+
+#include <cmath>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Numbers of the dropout places of the base: one for the embedding, three a block.
+enum class DropoutPlace : std::uint32_t {
+  embedding = 0,
+  attention = 1,
+  attn_c_proj = 2,
+  mlp_c_proj = 3
+};
+
+[[nodiscard]] inline std::uint32_t dropout_site(int layer, DropoutPlace place) {
+  return static_cast<std::uint32_t>(layer) * 4U + static_cast<std::uint32_t>(place);
+}
+
+/// Residual dropout where it is on; x is given back when it became another matrix.
+template <Scalar T>
+[[nodiscard]] Var<T> residual_dropout(Tape<T>& tape, Var<T> x, const DropoutArgs& args) {
+  const Var<T> y = dropout(tape, x, args);
+  if (!(y == x)) tape.release(x);
+  return y;
+}
+
+/// branch + residual, in place of the branch where its value is not needed otherwise.
+template <Scalar T>
+[[nodiscard]] Var<T> add_residual(Tape<T>& tape, Var<T> branch, Var<T> residual) {
+  if (tape.is_kept(branch)) return add(tape, branch, residual);
+  add_in_place(tape, branch, residual);
+  return branch;
+}
+
+}  // namespace detail
+
+template <Scalar T>
+Linear<T>::Linear(const LinearSite& place, Index in, Index out)
+    : site(place),
+      weight(place.name() + ".weight", {in, out}),
+      bias(place.name() + ".bias", {out}) {}
+
+template <Scalar T>
+Var<T> Linear<T>::forward(const ForwardContext<T>& context, Var<T> x) {
+  Parameter<T>& w = context.hooks.resolve(weight);
+  Parameter<T>& b = context.hooks.resolve(bias);
+  const Var<T> y = linear<T>(context.tape, x, {.weight = &w, .bias = &b});
+  if (!context.hooks.acts_on(site)) return y;
+  const Var<T> changed = context.hooks.linear->apply(
+      context.tape, {.site = site, .x = x, .y = y, .weight = &w, .bias = &b});
+  if (!(changed == y)) context.tape.release(y);
+  return changed;
+}
+
+template <Scalar T>
+LayerNorm<T>::LayerNorm(const std::string& name, Index width, double epsilon)
+    : weight(name + ".weight", {width}), bias(name + ".bias", {width}), eps(epsilon) {}
+
+template <Scalar T>
+Var<T> LayerNorm<T>::forward(const ForwardContext<T>& context, Var<T> x) {
+  return norm<T>(
+      context.tape, x,
+      {.weight = &context.hooks.resolve(weight), .bias = &context.hooks.resolve(bias), .eps = eps});
+}
+
+template <Scalar T>
+Block<T>::Block(const GPT2Config& config, int number)
+    : layer(number),
+      ln_1(concat("h.", number, ".ln_1"), config.n_embd, config.layer_norm_epsilon),
+      c_attn({number, LinearKind::attn_c_attn}, config.n_embd, 3 * config.n_embd),
+      attn_c_proj({number, LinearKind::attn_c_proj}, config.n_embd, config.n_embd),
+      ln_2(concat("h.", number, ".ln_2"), config.n_embd, config.layer_norm_epsilon),
+      c_fc({number, LinearKind::mlp_c_fc}, config.n_embd, config.inner()),
+      mlp_c_proj({number, LinearKind::mlp_c_proj}, config.inner(), config.n_embd) {}
+
+template <Scalar T>
+Var<T> Block<T>::attend(const ForwardContext<T>& context, const GPT2Config& config, Var<T> x) {
+  const Var<T> qkv = c_attn.forward(context, x);
+  double scale =
+      config.scale_attn_weights ? 1.0 / std::sqrt(static_cast<double>(config.head_dim())) : 1.0;
+  // transformers divides by the layer number whether or not scale_attn_weights is set.
+  if (config.scale_attn_by_inverse_layer_idx) scale /= layer + 1;
+  std::vector<ops::PastKeyValues<T>> past;
+  if (context.cache != nullptr) {
+    for (const Index sequence : context.sequences) {
+      past.push_back(context.cache->past(layer, sequence));
+    }
+  }
+  const Var<T> out =
+      attention<T>(context.tape, qkv,
+                   {.segments = context.segments,
+                    .past = past,
+                    .heads = config.n_head,
+                    .scale = scale,
+                    .dropout = context.model_dropout ? config.attn_pdrop : 0.0,
+                    .site = detail::dropout_site(layer, detail::DropoutPlace::attention)});
+  if (context.cache != nullptr) {
+    for (std::size_t i = 0; i < context.segments.size(); ++i) {
+      const Segment& s = context.segments[i];
+      context.cache->append(layer, context.sequences[i],
+                            ConstMatrixView<T>(qkv.value()).middle_rows(s.begin, s.length));
+    }
+  }
+  context.tape.release(qkv);
+  return out;
+}
+
+template <Scalar T>
+Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& config, Var<T> h) {
+  Tape<T>& tape = context.tape;
+  const double resid_pdrop = context.model_dropout ? config.resid_pdrop : 0.0;
+  const auto dropped = [&](Var<T> x, detail::DropoutPlace place) {
+    return detail::residual_dropout(tape, x,
+                                    {.p = resid_pdrop, .site = detail::dropout_site(layer, place)});
+  };
+  const auto through = [&](auto& next, Var<T> x) {
+    const Var<T> y = next.forward(context, x);
+    tape.release(x);
+    return y;
+  };
+  const Var<T> normed = ln_1.forward(context, h);
+  const Var<T> attended = attend(context, config, normed);
+  tape.release(normed);
+  Var<T> projected = through(attn_c_proj, attended);
+  projected = dropped(projected, detail::DropoutPlace::attn_c_proj);
+  const Var<T> middle = detail::add_residual(tape, projected, h);
+
+  const Var<T> expanded = through(c_fc, ln_2.forward(context, middle));
+  const Var<T> active = activation(tape, expanded, config.activation_function);
+  tape.release(expanded);
+  Var<T> reduced = through(mlp_c_proj, active);
+  reduced = dropped(reduced, detail::DropoutPlace::mlp_c_proj);
+  const Var<T> out = detail::add_residual(tape, reduced, middle);
+  tape.release(middle);
+  return out;
+}
+
+template <Scalar T>
+Network<T>::Network(const GPT2Config& config)
+    : wte("wte.weight", {config.vocab_size, config.n_embd}),
+      wpe("wpe.weight", {config.n_positions, config.n_embd}),
+      ln_f("ln_f", config.n_embd, config.layer_norm_epsilon) {
+  for (int i = 0; i < static_cast<int>(config.n_layer); ++i) {
+    blocks.push_back(std::make_unique<Block<T>>(config, i));
+  }
+  if (!config.tie_word_embeddings) {
+    lm_head = std::make_unique<Parameter<T>>("lm_head.weight",
+                                             std::vector<Index>{config.vocab_size, config.n_embd});
+  }
+  int id = 0;
+  for (Parameter<T>* p : parameters()) p->set_id(id++);
+}
+
+template <Scalar T>
+std::vector<Parameter<T>*> Network<T>::parameters() {
+  std::vector<Parameter<T>*> all = {&wte, &wpe};
+  const auto push = [&all](auto& layer) {
+    all.push_back(&layer.weight);
+    all.push_back(&layer.bias);
+  };
+  for (const auto& block : blocks) {
+    push(block->ln_1);
+    push(block->c_attn);
+    push(block->attn_c_proj);
+    push(block->ln_2);
+    push(block->c_fc);
+    push(block->mlp_c_proj);
+  }
+  push(ln_f);
+  if (lm_head) all.push_back(lm_head.get());
+  return all;
+}
+
+template <Scalar T>
+Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& config,
+                         std::span<const int> ids) {
+  std::vector<Index> positions(ids.size());
+  for (const Segment& s : context.segments) {
+    for (Index i = 0; i < s.length; ++i) {
+      positions[static_cast<std::size_t>(s.begin + i)] = s.position + i;
+    }
+  }
+  const Var<T> h = embedding<T>(context.tape, {.ids = ids,
+                                               .positions = positions,
+                                               .wte = &context.hooks.resolve(wte),
+                                               .wpe = &context.hooks.resolve(wpe)});
+  // Block numbers give every other place its number; the embedding's follows the last block's.
+  const auto site =
+      detail::dropout_site(static_cast<int>(blocks.size()), detail::DropoutPlace::embedding);
+  return detail::residual_dropout(
+      context.tape, h, {.p = context.model_dropout ? config.embd_pdrop : 0.0, .site = site});
+}
+
+template <Scalar T>
+Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& config,
+                           std::span<const int> ids) {
+  Tape<T>& tape = context.tape;
+  const ActiveHooks<T>& hooks = context.hooks;
+  const int outputs = static_cast<int>(blocks.size()) + 1;
+  const auto at = [](int i) { return static_cast<std::size_t>(i); };
+  const auto last_reader = [&](int i) {
+    return hooks.block == nullptr ? 0 : hooks.last_reader[at(i)];
+  };
+  std::vector<Var<T>> sources(at(outputs));  // block outputs as later links read them
+  Var<T> h = embed(context, config, ids);
+  sources[0] = h;
+  for (int i = 1; i < outputs; ++i) {
+    const Var<T> input = h;
+    const Var<T> raw = blocks[at(i - 1)]->forward(context, config, input);
+    if (!(input == sources[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
+    h = raw;
+    if (hooks.block != nullptr) {
+      for (const int source : hooks.sources[at(i)]) {
+        const Var<T> from = source == i ? raw : sources[at(source)];
+        const Var<T> delta = hooks.block->delta(tape, {source, i}, from);
+        const Var<T> corrected = add(tape, h, delta);
+        if (!(delta == from)) tape.release(delta);
+        if (!(h == raw)) tape.release(h);
+        h = corrected;
+        if (source != i && hooks.last_reader[at(source)] == i) tape.release(from);
+      }
+      const bool keep_raw = hooks.block->raw_source() && last_reader(i) > i;
+      if (!(h == raw) && !keep_raw) tape.release(raw);
+      sources[at(i)] = hooks.block->raw_source() ? raw : h;
+    }
+  }
+  return h;
+}
+
+#if !SOLO_HEADER_ONLY
+template struct Linear<float>;
+template struct Linear<double>;
+template struct LayerNorm<float>;
+template struct LayerNorm<double>;
+template struct Block<float>;
+template struct Block<double>;
+template struct Network<float>;
+template struct Network<double>;
+#endif
+
+}  // namespace solo::inline SOLO_ABI

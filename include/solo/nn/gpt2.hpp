@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// GPT-2: a decoder-only transformer (Radford et al. 2019) with Hugging Face's names and files.
+#pragma once
+
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>
+#include <solo/core/eigen.hpp>
+#include <solo/core/parallel.hpp>
+#include <solo/data/batch.hpp>
+#include <solo/nn/block.hpp>
+#include <solo/nn/gpt2_config.hpp>
+#include <solo/nn/hooks.hpp>
+#include <solo/nn/kv_cache.hpp>
+
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+class Dataset;
+
+/// How a model computes and keeps its weights.
+struct ModelOptions {
+  int threads = 0;  ///< 0: all cores
+  DType frozen_dtype =
+      DType::float32;       ///< float32 (in full) or bfloat16: matrices as frozen bfloat16
+  std::uint64_t seed = 42;  ///< of random weights
+};
+
+/// How save_pretrained writes.
+struct SaveOptions {
+  DType dtype = DType::float32;
+};
+
+/// Which adapter a pass uses: the active one (nothing said), the one of this name, or none ("").
+using AdapterChoice = std::optional<std::string>;
+
+/// Options of GPT2::loss.
+struct LossOptions {
+  double label_smoothing = 0.0;
+  Index normalizer =
+      0;  ///< the sum of the losses is divided by it; 0: by the scored tokens of the batch
+  bool training = true;        ///< dropout and gate schedules act
+  bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
+  double homotopy = 1.0;       ///< τ of a gate schedule
+  double* loss_sum = nullptr;  ///< if not null: receives the undivided sum in double
+  double* nll_sum = nullptr;   ///< if not null: receives Σ −log p(target), without smoothing
+};
+
+/// Options of GPT2::score and GPT2::logits.
+struct EvalOptions {
+  AdapterChoice adapter = {};
+  Index batch_size = 8;
+};
+
+/// Result of GPT2::score.
+struct Score {
+  double loss = 0.0;  ///< cross-entropy, mean over the scored tokens
+  Index tokens = 0;
+};
+
+/// A GPT-2 language model with its adapters. Const calls may run on many threads at once.
+template <Scalar T>
+class GPT2 {
+ public:
+  /// Random weights as transformers initialises them: N(0, 0.02), residual projections divided by
+  /// √(2 · n_layer), biases 0, norms 1. Throws ConfigError for a bad configuration.
+  explicit GPT2(const GPT2Config& config, const ModelOptions& options = {});
+  GPT2(GPT2&&) noexcept = default;
+  GPT2& operator=(GPT2&&) noexcept = default;
+
+  /// Loads a Hugging Face folder: config.json and model.safetensors (or shards). Throws
+  /// FormatError, ShapeError, NumericError or IoError naming file and tensor.
+  [[nodiscard]] static GPT2 from_pretrained(const std::filesystem::path& folder,
+                                            const ModelOptions& options = {});
+  /// Writes config.json, generation_config.json and model.safetensors, the adapters left out.
+  void save_pretrained(const std::filesystem::path& folder, const SaveOptions& options = {}) const;
+
+  [[nodiscard]] const GPT2Config& config() const noexcept { return config_; }
+  /// The folder the model was loaded from; empty for random weights.
+  [[nodiscard]] const std::string& name_or_path() const noexcept { return name_or_path_; }
+  [[nodiscard]] const std::shared_ptr<ThreadPool>& pool() const noexcept { return pool_; }
+
+  /// The base's parameters in the order of the file; names as in the hub's files ("wte.weight",
+  /// "h.0.attn.c_attn.weight", …, "lm_head.weight" if untied).
+  [[nodiscard]] std::vector<Parameter<T>*> parameters();
+  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const;
+  /// The parameter of this name; ConfigError ("model.parameter") if there is none.
+  [[nodiscard]] Parameter<T>& parameter(std::string_view name);
+
+  // --- adapters (defined in adapters/model_adapters.ipp) ---
+
+  /// Adds a new adapter and makes it the active one; the base is frozen from here on. `Config` is
+  /// SoloConfig, LoraConfig, BitFitConfig or LayerNormConfig. Throws ConfigError.
+  template <class Config>
+  requires(std::is_aggregate_v<Config>) Adapter<T>
+  &add_adapter(std::string name, const Config& config) {
+    return add_adapter(std::move(name), make_adapter<T>(config, *this));
+  }
+  /// Adds one's own adapter.
+  Adapter<T>& add_adapter(std::string name, std::unique_ptr<Adapter<T>> adapter);
+  /// Reads an adapter folder; its adapter_config.json says which kind. The first one loaded or
+  /// added is active.
+  void load_adapter(std::string name, const std::filesystem::path& folder);
+  /// Writes adapter_config.json and adapter_model.safetensors.
+  void save_adapter(std::string_view name, const std::filesystem::path& folder) const;
+  void delete_adapter(std::string_view name);
+  /// The adapter that is used, and trained, when nothing else is said.
+  void set_adapter(std::string_view name);
+  void disable_adapters() noexcept { adapters_enabled_ = false; }
+  void enable_adapters() noexcept { adapters_enabled_ = true; }
+  [[nodiscard]] std::vector<std::string> adapter_names() const;
+  /// The active adapter's name; empty if there is none or they are disabled.
+  [[nodiscard]] std::string active_adapter() const;
+  [[nodiscard]] Adapter<T>& adapter(std::string_view name);
+  [[nodiscard]] const Adapter<T>& adapter(std::string_view name) const;
+  /// Puts a LoRA adapter's deltas into the base weights and returns the largest |Δlogit| against
+  /// the unmerged model on a fixed sequence; ConfigError ("adapter.merge") for what cannot be
+  /// merged.
+  float merge_adapter(std::string_view name);
+  /// Restores the base weights, bit for bit.
+  void unmerge_adapter(std::string_view name);
+
+  /// What trains: the active adapter's trainable tensors, or the base's if there is no adapter.
+  [[nodiscard]] std::vector<Parameter<T>*> trainable_parameters();
+  /// Elements of the adapter's trainable tensors.
+  [[nodiscard]] Index trainable_parameter_count(std::string_view name) const;
+  [[nodiscard]] Index trainable_parameter_count() const;
+  /// Elements of the base, a tied head counted once.
+  [[nodiscard]] Index parameter_count() const;
+
+  // --- computing ---
+
+  /// Next-token logits (T, vocabulary) of one sequence. Throws ShapeError for an empty or too long
+  /// sequence and for ids beyond the vocabulary.
+  [[nodiscard]] Matrix<T> logits(std::span<const int> ids, const EvalOptions& options = {}) const;
+  [[nodiscard]] Matrix<T> logits(std::initializer_list<int> ids) const {
+    return logits(std::span<const int>(ids.begin(), ids.size()));
+  }
+  /// Mean cross-entropy of the batch's targets as a tape variable, adapters and gradients included.
+  /// Throws ConfigError ("loss.labels") if nothing is scored.
+  [[nodiscard]] Var<T> loss(Tape<T>& tape, const Batch& batch, const LossOptions& options = {});
+  /// Sums of one batch without gradients: loss is the mean over its scored tokens.
+  [[nodiscard]] Score score(const Batch& batch, const EvalOptions& options = {}) const;
+  /// Cross-entropy of a data set, mean over its scored tokens.
+  [[nodiscard]] Score score(const Dataset& data, const EvalOptions& options = {}) const;
+
+  /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
+  /// and appended to `cache`; segment i continues sequence sequences[i].
+  [[nodiscard]] Matrix<T> next_logits(const Batch& batch, KeyValueCache<T>& cache,
+                                      std::span<const Index> sequences,
+                                      const AdapterChoice& adapter = {}) const;
+
+ private:
+  struct Slot {  // an adapter and where it plugs in
+    std::string name;
+    std::unique_ptr<Adapter<T>> adapter;
+    ActiveHooks<T> hooks;
+    std::vector<std::pair<Parameter<T>*, Tensor<T>>> unmerged;  // base weights before merge_adapter
+  };
+
+  void check_input(const Batch& batch) const;
+  [[nodiscard]] Slot* find_slot(std::string_view name) const;
+  [[nodiscard]] Slot& require_slot(std::string_view name) const;
+  [[nodiscard]] const ActiveHooks<T>& hooks(const AdapterChoice& choice) const;
+  void connect(Slot& slot);
+  void freeze_base();
+
+  GPT2Config config_;
+  std::string name_or_path_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::unique_ptr<Network<T>> network_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  Slot* active_ = nullptr;
+  bool adapters_enabled_ = true;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/nn/gpt2.ipp>  // IWYU pragma: keep
+#endif

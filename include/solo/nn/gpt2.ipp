@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/autograd/functions.hpp>
+#include <solo/autograd/lm_loss.hpp>
+#include <solo/data/dataset.hpp>
+#include <solo/nn/gpt2.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// N(0, deviation) from stream `stream`.
+template <Scalar T>
+void fill_normal(ThreadPool& pool, Tensor<T>& tensor, double deviation, const Philox& random) {
+  T* const data = tensor.data();
+  pool.for_ranges(tensor.size(), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      data[i] = static_cast<T>(deviation * random.normal(static_cast<std::uint64_t>(i)));
+    }
+  });
+}
+
+/// Rows with a target, and these targets.
+struct ScoredRows {
+  std::vector<Index> rows;
+  std::vector<int> targets;
+
+  explicit ScoredRows(const Batch& batch) {
+    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+      if (batch.targets[i] == kIgnoreIndex) continue;
+      rows.push_back(static_cast<Index>(i));
+      targets.push_back(batch.targets[i]);
+    }
+    if (rows.empty()) {
+      fail<ConfigError>("loss.labels", "the batch has no label to score");
+    }
+  }
+};
+
+}  // namespace detail
+
+template <Scalar T>
+GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options) : config_(config) {
+  config_.validate();
+  if (options.frozen_dtype != DType::float32 && options.frozen_dtype != DType::bfloat16) {
+    fail<ConfigError>("config.frozen_dtype", "frozen_dtype: expected float32 or bfloat16, found ",
+                      to_string(options.frozen_dtype));
+  }
+  pool_ = std::make_shared<ThreadPool>(options.threads);
+  network_ = std::make_unique<Network<T>>(config_);
+  const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
+  for (Parameter<T>* p : network_->parameters()) {
+    const std::string& name = p->name();
+    if (p->shape().size() == 2) {
+      const Philox random(options.seed, static_cast<std::uint64_t>(p->id()));
+      const bool projection = name.ends_with(".c_proj.weight");
+      detail::fill_normal(*pool_, p->value(), projection ? residual : 0.02, random);
+      if (options.frozen_dtype == DType::bfloat16) {
+        p->store_bfloat16();
+        p->set_requires_grad(false);
+      }
+    } else if (name.ends_with(".weight")) {
+      p->value().fill(T{1});
+    }
+  }
+}
+
+template <Scalar T>
+std::vector<Parameter<T>*> GPT2<T>::parameters() {
+  return network_->parameters();
+}
+
+template <Scalar T>
+std::vector<const Parameter<T>*> GPT2<T>::parameters() const {
+  const std::vector<Parameter<T>*> all = network_->parameters();
+  return {all.begin(), all.end()};
+}
+
+template <Scalar T>
+Parameter<T>& GPT2<T>::parameter(std::string_view name) {
+  for (Parameter<T>* p : network_->parameters()) {
+    if (p->name() == name) return *p;
+  }
+  fail<ConfigError>("model.parameter", "the model has no parameter ", quoted(name));
+}
+
+template <Scalar T>
+Index GPT2<T>::parameter_count() const {
+  Index count = 0;
+  for (const Parameter<T>* p : parameters()) count += p->size();
+  return count;
+}
+
+template <Scalar T>
+void GPT2<T>::check_input(const Batch& batch) const {
+  if (batch.ids.empty()) fail<ShapeError>("sequence.empty", "the batch has no token");
+  if (!batch.targets.empty() && batch.targets.size() != batch.ids.size()) {
+    fail<ShapeError>("shape.mismatch", "batch: ", batch.ids.size(), " ids, ", batch.targets.size(),
+                     " targets");
+  }
+  Index row = 0;
+  for (std::size_t i = 0; i < batch.segments.size(); ++i) {
+    const Segment& s = batch.segments[i];
+    if (s.begin != row || s.length < 1 || s.length > batch.rows() - row) {
+      fail<ShapeError>("batch.segments", "segment ", i, ": rows [", s.begin, ", +", s.length,
+                       ") do not follow row ", row, " of ", batch.rows());
+    }
+    row += s.length;
+    if (s.position < 0 || s.position > config_.n_positions - s.length) {
+      fail<ShapeError>("sequence.length", "a sequence of ", s.position + s.length,
+                       " tokens is longer than n_positions ", config_.n_positions);
+    }
+    if (s.parent == -1) continue;
+    const bool known = s.parent >= 0 && s.parent < static_cast<Index>(i);
+    const Segment parent = known ? batch.segments[static_cast<std::size_t>(s.parent)] : Segment{};
+    if (!known || parent.parent != -1 || parent.position + parent.length != s.position) {
+      fail<ShapeError>("batch.segments", "segment ", i, ": its parent ", s.parent,
+                       " is not an earlier root segment that ends at position ", s.position);
+    }
+  }
+  if (row != batch.rows()) {
+    fail<ShapeError>("batch.segments", "the segments cover ", row, " of ", batch.rows(), " rows");
+  }
+}
+
+template <Scalar T>
+Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) const {
+  Batch batch;
+  batch.ids.assign(ids.begin(), ids.end());
+  batch.segments = {{.length = batch.rows()}};
+  check_input(batch);
+  Tape<T> tape(pool_);
+  tape.begin({.record = false, .training = false});
+  const ForwardContext<T> context{
+      .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
+  const Var<T> h = network_->forward(context, config_, batch.ids);
+  const Var<T> normed = network_->ln_f.forward(context, h);
+  Matrix<T> result(batch.rows(), config_.vocab_size);
+  gemm<T>(*pool_, {.a = normed.value(),
+                   .b = context.hooks.resolve(network_->head()).operand().transposed(),
+                   .c = {result.data(), result.rows(), result.cols()}});
+  return result;
+}
+
+template <Scalar T>
+Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
+                               std::span<const Index> sequences,
+                               const AdapterChoice& adapter) const {
+  check_input(batch);
+  if (sequences.size() != batch.segments.size()) {
+    fail<ShapeError>("shape.mismatch", "next_logits: ", batch.segments.size(), " segments, ",
+                     sequences.size(), " sequences");
+  }
+  std::vector<Index> last;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const Segment& s = batch.segments[i];
+    if (s.parent != -1 || s.position != cache.length(sequences[i]) ||
+        s.position + s.length > cache.capacity()) {
+      fail<ShapeError>("batch.segments", "segment ", i, ": position ", s.position, " and ",
+                       s.length, " tokens do not continue a cached sequence of ",
+                       cache.length(sequences[i]), " in room for ", cache.capacity());
+    }
+    last.push_back(s.begin + s.length - 1);
+  }
+  Tape<T> tape(pool_);
+  tape.begin({.record = false, .training = false});
+  const ForwardContext<T> context{.tape = tape,
+                                  .hooks = hooks(adapter),
+                                  .segments = batch.segments,
+                                  .cache = &cache,
+                                  .sequences = sequences};
+  const Var<T> h = rows<T>(tape, network_->forward(context, config_, batch.ids), last);
+  const Var<T> normed = network_->ln_f.forward(context, h);
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    cache.advance(sequences[i], batch.segments[i].length);
+  }
+  Matrix<T> result(static_cast<Index>(last.size()), config_.vocab_size);
+  gemm<T>(*pool_, {.a = normed.value(),
+                   .b = context.hooks.resolve(network_->head()).operand().transposed(),
+                   .c = {result.data(), result.rows(), result.cols()}});
+  return result;
+}
+
+template <Scalar T>
+Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& options) {
+  check_input(batch);
+  if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) {
+    fail<ConfigError>("config.range", "label_smoothing: expected 0 <= x < 1, found ",
+                      options.label_smoothing);
+  }
+  const detail::ScoredRows scored(batch);
+  tape.begin({.record = true,
+              .training = options.training,
+              .seed = batch.seed,
+              .step = batch.step,
+              .homotopy = options.training ? options.homotopy : 1.0},
+             pool_);
+  const ForwardContext<T> context{.tape = tape,
+                                  .hooks = hooks({}),
+                                  .segments = batch.segments,
+                                  .model_dropout = options.training && options.model_dropout};
+  const Var<T> h = network_->forward(context, config_, batch.ids);
+  const Var<T> labelled = rows<T>(tape, h, scored.rows);
+  tape.release(h);
+  const Var<T> normed = network_->ln_f.forward(context, labelled);
+  tape.release(labelled);
+  return lm_loss<T>(tape, normed,
+                    {.head = &context.hooks.resolve(network_->head()),
+                     .targets = scored.targets,
+                     .label_smoothing = options.label_smoothing,
+                     .normalizer = options.normalizer,
+                     .nll_sum = options.nll_sum,
+                     .loss_sum = options.loss_sum});
+}
+
+template <Scalar T>
+Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
+  check_input(batch);
+  const detail::ScoredRows scored(batch);
+  Tape<T> tape(pool_);
+  tape.begin({.record = false, .training = false});
+  const ForwardContext<T> context{
+      .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
+  const Var<T> h = network_->forward(context, config_, batch.ids);
+  const Var<T> normed = network_->ln_f.forward(context, rows<T>(tape, h, scored.rows));
+  double nll = 0.0;
+  const Var<T> mean = lm_loss<T>(tape, normed,
+                                 {.head = &context.hooks.resolve(network_->head()),
+                                  .targets = scored.targets,
+                                  .nll_sum = &nll});
+  const auto tokens = static_cast<Index>(scored.targets.size());
+  if (!is_finite(static_cast<double>(mean.item()))) {
+    fail<NumericError>("numeric.loss", "the loss is not finite");
+  }
+  return {nll / static_cast<double>(tokens), tokens};
+}
+
+template <Scalar T>
+Score GPT2<T>::score(const Dataset& data, const EvalOptions& options) const {
+  if (options.batch_size < 1) {
+    fail<ConfigError>("config.range", "batch_size: expected at least 1, found ",
+                      options.batch_size);
+  }
+  double sum = 0.0;
+  Index tokens = 0;
+  std::vector<Index> indices;
+  for (Index begin = 0; begin < data.size(); begin += options.batch_size) {
+    indices.resize(static_cast<std::size_t>(std::min(options.batch_size, data.size() - begin)));
+    std::iota(indices.begin(), indices.end(), begin);
+    const Batch batch = data.batch_of(indices);
+    if (batch.scored_tokens == 0) continue;
+    const Score part = score(batch, options);
+    sum += part.loss * static_cast<double>(part.tokens);
+    tokens += part.tokens;
+  }
+  if (tokens == 0) fail<ConfigError>("loss.labels", "the data set has nothing to score");
+  return {sum / static_cast<double>(tokens), tokens};
+}
+
+#if !SOLO_HEADER_ONLY
+template class GPT2<float>;
+template class GPT2<double>;
+#endif
+
+}  // namespace solo::inline SOLO_ABI

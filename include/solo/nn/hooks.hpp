@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Where adapters plug into GPT-2: weight deltas of linear layers, and long skips between block
+/// outputs. nn knows these two contracts and no adapter.
+#pragma once
+
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// The four linear layers of a block.
+enum class LinearKind { attn_c_attn, attn_c_proj, mlp_c_fc, mlp_c_proj };
+inline constexpr int kLinearsPerBlock = 4;
+
+/// Hugging Face's name inside the block: "attn.c_attn", …
+[[nodiscard]] constexpr std::string_view to_string(LinearKind kind) noexcept {
+  switch (kind) {
+    case LinearKind::attn_c_attn:
+      return "attn.c_attn";
+    case LinearKind::attn_c_proj:
+      return "attn.c_proj";
+    case LinearKind::mlp_c_fc:
+      return "mlp.c_fc";
+    case LinearKind::mlp_c_proj:
+      return "mlp.c_proj";
+  }
+  return "unknown";
+}
+
+/// One linear layer of the model.
+struct LinearSite {
+  int layer = 0;
+  LinearKind kind = LinearKind::attn_c_attn;
+
+  /// Numbers the sites: layer · 4 + kind.
+  [[nodiscard]] constexpr int index() const noexcept {
+    return layer * kLinearsPerBlock + static_cast<int>(kind);
+  }
+  /// "h.3.attn.c_attn", as in the parameter names.
+  [[nodiscard]] std::string name() const { return concat("h.", layer, ".", to_string(kind)); }
+  bool operator==(const LinearSite&) const = default;
+};
+
+/// A skip from block output `src` to block output `dst`: h_0 is the embedding output, h_i the
+/// output of block i (1-based); 0 ≤ src ≤ dst ≤ n_layer, dst ≥ 1.
+struct Link {
+  int src = 0;
+  int dst = 0;
+  bool operator==(const Link&) const = default;
+};
+
+/// Numbers for Tape::random: sites of the model itself lie below kAdapterSites, adapters' above.
+inline constexpr std::uint32_t kAdapterSites = 1U << 23U;
+
+/// What every adapter is: tensors of its own, some of which may stand in for the base's.
+template <Scalar T>
+class Adapter {
+ public:
+  Adapter() = default;
+  Adapter(const Adapter&) = delete;
+  Adapter& operator=(const Adapter&) = delete;
+  virtual ~Adapter() = default;
+
+  /// The adapter's tensors, frozen ones too, in file order. Names are those of the file, after
+  /// file_prefix().
+  [[nodiscard]] virtual std::vector<Parameter<T>*> parameters() = 0;
+
+  /// Base parameters (by name, "h.0.ln_1.weight") that one of the adapter's own tensors replaces
+  /// while it is active. Never called in a forward pass.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, Parameter<T>*>> replacements() {
+    return {};
+  }
+
+  /// `peft_type` in adapter_config.json.
+  [[nodiscard]] virtual std::string peft_type() const { return "CUSTOM"; }
+  /// What a file's tensor names begin with.
+  [[nodiscard]] virtual std::string file_prefix() const { return "base_model.model.transformer."; }
+  /// Text of adapter_config.json, JSON with sorted keys. Default: peft_type and task_type alone.
+  [[nodiscard]] virtual std::string config_json(std::string_view base_model) const {
+    return concat("{\n  \"base_model_name_or_path\": ", json_string(base_model),
+                  ",\n  \"peft_type\": ", json_string(peft_type()),
+                  ",\n  \"task_type\": \"CAUSAL_LM\"\n}");
+  }
+
+ protected:
+  /// `text` as a JSON string.
+  [[nodiscard]] static std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+      if (static_cast<unsigned char>(c) < 0x20U) {
+        constexpr std::string_view kHex = "0123456789abcdef";
+        out += "\\u00";
+        out += kHex[static_cast<unsigned char>(c) >> 4U];
+        out += kHex[static_cast<unsigned char>(c) & 15U];
+      } else {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+      }
+    }
+    return out + '"';
+  }
+};
+
+/// Adds Δ_link(h_src) to block outputs: h_dst ← h_dst + Σ Δ.
+template <Scalar T>
+class BlockAdapter : public Adapter<T> {
+ public:
+  /// The links, all of them valid for the model, without duplicates.
+  [[nodiscard]] virtual std::vector<Link> links() const = 0;
+  /// Δ of one link, same shape as h (rows, n_embd). A pure function of h, the parameters and the
+  /// tape's pass.
+  [[nodiscard]] virtual Var<T> delta(Tape<T>& tape, Link link, Var<T> h) = 0;
+  /// Whether a later link reads a block's output before (true) or after its own correction. A link
+  /// from a block to itself always reads the uncorrected output.
+  [[nodiscard]] virtual bool raw_source() const { return false; }
+};
+
+/// One call of a linear layer: x (rows, in), y = x · W + b (rows, out), and the base's own tensors.
+template <Scalar T>
+struct LinearCall {
+  LinearSite site;
+  Var<T> x;
+  Var<T> y;
+  Parameter<T>* weight = nullptr;  ///< (in, out), frozen or not
+  Parameter<T>* bias = nullptr;    ///< (out), the one that was used
+};
+
+/// Changes the output of linear layers (LoRA and its kin).
+template <Scalar T>
+class LinearAdapter : public Adapter<T> {
+ public:
+  /// The layers it works on.
+  [[nodiscard]] virtual std::vector<LinearSite> sites() const = 0;
+  /// The layer's new output: a new Var, or call.y changed in place.
+  [[nodiscard]] virtual Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) = 0;
+};
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Everything of nn/.
+#pragma once
+
+#include <solo/nn/block.hpp>
+#include <solo/nn/gpt2.hpp>
+#include <solo/nn/gpt2_config.hpp>
+#include <solo/nn/hooks.hpp>
+#include <solo/nn/kv_cache.hpp>

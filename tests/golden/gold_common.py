@@ -2,6 +2,7 @@
 """What all golden makers share: paths, random weights, losses, gradients, case files."""
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil

@@ -79,7 +79,7 @@ def finish(kind, name, folder):
             "total": total, "line": f"trainable params: {trainable:,d} || all params: {total:,d} || "
                                     f"trainable%: {100 * trainable / total:.4f}"}
     tensors = {}
-    sequences(model, case, tensors, [random_ids(generator(11), 12, 512)], rows=[[0, 5, 11]])
+    sequences(model, case, tensors, [random_ids(generator(11), 12, 512)], rows=[[4, 11]])
     losses(model, case, tensors, random_examples(12, EXAMPLE_LENGTHS, 512), named)
     write_case(case, tensors)
 

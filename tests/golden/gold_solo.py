@@ -93,6 +93,6 @@ def make():
         case = {"kind": "solo", "name": name, "model": "tiny-gpt2", "adapter": f"solo/{name}", "trainable": trainable,
                 "total": total}
         tensors = {}
-        sequences(model, case, tensors, [random_ids(generator(13), 12, 512)], rows=[[0, 11]])
+        sequences(model, case, tensors, [random_ids(generator(13), 12, 512)], rows=[[11]])
         losses(model, case, tensors, random_examples(14, (9, 1, 13, 4), 512), named, smoothings=(0.0,))
         write_case(case, tensors)

@@ -146,5 +146,8 @@ template <std::derived_from<Error> E, class... Args>
 [[nodiscard]] inline std::string quoted(std::string& text, std::size_t limit = 120) {
   return quoted(std::string_view(text), limit);
 }
+[[nodiscard]] inline std::string quoted(const char* text, std::size_t limit = 120) {
+  return quoted(std::string_view(text), limit);
+}
 
 }  // namespace solo::inline SOLO_ABI

@@ -7,6 +7,7 @@
 #include <solo/autograd/parameter.hpp>
 #include <solo/autograd/tape.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,7 +59,27 @@ struct Link {
 /// Numbers for Tape::random: sites of the model itself lie below kAdapterSites, adapters' above.
 inline constexpr std::uint32_t kAdapterSites = 1U << 23U;
 
-/// What every adapter is: tensors of its own, some of which may stand in for the base's.
+template <Scalar T>
+class BlockAdapter;
+template <Scalar T>
+class LinearAdapter;
+
+/// A tensor of an adapter's file; the name is what follows file_prefix().
+template <Scalar T>
+struct FileTensor {
+  std::string name;
+  Tensor<T> value;
+};
+
+/// What Adapter::export_tensors gives.
+enum class FileContent {
+  values,    ///< every tensor of the file
+  gradients  ///< the gradients of those that train, zeros where none was computed
+};
+
+/// What every adapter is: tensors of its own, some of which may stand in for the base's. Most kinds
+/// derive from BlockAdapter or LinearAdapter; one that only replaces base tensors derives from
+/// this.
 template <Scalar T>
 class Adapter {
  public:
@@ -70,6 +91,10 @@ class Adapter {
   /// The adapter's tensors, frozen ones too, in file order. Names are those of the file, after
   /// file_prefix().
   [[nodiscard]] virtual std::vector<Parameter<T>*> parameters() = 0;
+
+  /// The hook it plugs into, if any; BlockAdapter and LinearAdapter answer for their kinds.
+  [[nodiscard]] virtual BlockAdapter<T>* as_block() noexcept { return nullptr; }
+  [[nodiscard]] virtual LinearAdapter<T>* as_linear() noexcept { return nullptr; }
 
   /// Base parameters (by name, "h.0.ln_1.weight") that one of the adapter's own tensors replaces
   /// while it is active. Never called in a forward pass.
@@ -86,6 +111,32 @@ class Adapter {
     return concat("{\n  \"base_model_name_or_path\": ", json_string(base_model),
                   ",\n  \"peft_type\": ", json_string(peft_type()),
                   ",\n  \"task_type\": \"CAUSAL_LM\"\n}");
+  }
+
+  /// The tensors as the file has them. Default: the parameters as they are.
+  [[nodiscard]] virtual std::vector<FileTensor<T>> export_tensors(FileContent content) {
+    std::vector<FileTensor<T>> tensors;
+    for (Parameter<T>* p : parameters()) {
+      if (content == FileContent::values) {
+        tensors.push_back({p->name(), p->value().clone()});
+      } else if (p->requires_grad()) {
+        tensors.push_back({p->name(), p->has_grad() ? p->grad().clone() : Tensor<T>(p->shape())});
+      }
+    }
+    return tensors;
+  }
+  /// Takes the tensors of a file: all that its configuration asks for, in file order, checked.
+  /// Default: the values of the parameters of these names.
+  virtual void import_tensors(std::vector<FileTensor<T>> tensors) {
+    for (Parameter<T>* p : parameters()) {
+      const auto it = std::find_if(tensors.begin(), tensors.end(),
+                                   [&](const auto& t) { return t.name == p->name(); });
+      if (it == tensors.end() || it->value.shape() != p->shape()) {
+        fail<ShapeError>("adapter.tensors", "no tensor of shape ", to_string(p->shape()),
+                         " was given for ", p->name());
+      }
+      p->value() = std::move(it->value);
+    }
   }
 
  protected:
@@ -111,6 +162,7 @@ class Adapter {
 template <Scalar T>
 class BlockAdapter : public Adapter<T> {
  public:
+  [[nodiscard]] BlockAdapter<T>* as_block() noexcept final { return this; }
   /// The links, all of them valid for the model, without duplicates.
   [[nodiscard]] virtual std::vector<Link> links() const = 0;
   /// Δ of one link, same shape as h (rows, n_embd). A pure function of h, the parameters and the
@@ -135,6 +187,7 @@ struct LinearCall {
 template <Scalar T>
 class LinearAdapter : public Adapter<T> {
  public:
+  [[nodiscard]] LinearAdapter<T>* as_linear() noexcept final { return this; }
   /// The layers it works on.
   [[nodiscard]] virtual std::vector<LinearSite> sites() const = 0;
   /// The layer's new output: a new Var, or call.y changed in place.

@@ -88,6 +88,9 @@ class GPT2 {
   [[nodiscard]] const GPT2Config& config() const noexcept { return config_; }
   /// The folder the model was loaded from; empty for random weights.
   [[nodiscard]] const std::string& name_or_path() const noexcept { return name_or_path_; }
+  /// Tokens that end a generated sequence: generation_config.json's, else config.json's; may be
+  /// empty.
+  [[nodiscard]] const std::vector<int>& eos_token_ids() const noexcept { return eos_token_ids_; }
   [[nodiscard]] const std::shared_ptr<ThreadPool>& pool() const noexcept { return pool_; }
 
   /// The base's parameters in the order of the file; names as in the hub's files ("wte.weight",
@@ -177,6 +180,7 @@ class GPT2 {
 
   GPT2Config config_;
   std::string name_or_path_;
+  std::vector<int> eos_token_ids_;
   std::shared_ptr<ThreadPool> pool_;
   std::unique_ptr<Network<T>> network_;
   std::vector<std::unique_ptr<Slot>> slots_;

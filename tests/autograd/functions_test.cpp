@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Every differentiable operation against central differences in double, relative error <= 1e-6.
+#include <solo/autograd/autograd.hpp>
+
+#include "support/catch.hpp"
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace solo;
+
+namespace {
+
+constexpr double kTolerance = 1e-6;
+
+/// Parameters with random values, and a random weighting that turns a result into a loss.
+struct Fixture {
+  std::deque<Parameter<double>> owned;
+  std::vector<Parameter<double>*> all;
+  std::uint64_t draws = 0;
+
+  Parameter<double>& make(const std::string& name, std::vector<Index> shape) {
+    owned.emplace_back(name, std::move(shape));
+    for (double& x : owned.back().value().span()) x = next();
+    all.push_back(&owned.back());
+    return owned.back();
+  }
+  double next() { return Philox(7).normal(draws++); }
+
+  /// A differentiable matrix: identity rows through a trainable weight.
+  static Var<double> matrix(Tape<double>& tape, Parameter<double>& p) {
+    const Index n = p.shape().front();
+    Tensor<double> identity({n, n});
+    for (Index i = 0; i < n; ++i) identity.matrix()(i, i) = 1.0;
+    return linear<double>(tape, tape.copy(identity.matrix()), {.weight = &p});
+  }
+  static Var<double> reduce(Tape<double>& tape, Var<double> y) {
+    Tensor<double> w({y.rows(), y.cols()});
+    for (Index i = 0; i < w.size(); ++i) {
+      w.data()[i] = Philox(11).normal(static_cast<std::uint64_t>(i));
+    }
+    return weighted_sum<double>(tape, y, w.matrix());
+  }
+
+  void check(const std::function<Var<double>(Tape<double>&)>& result,
+             const GradientCheckOptions& options = {}) const {
+    const auto loss = [&](Tape<double>& tape) { return reduce(tape, result(tape)); };
+    for (const GradientCheck& c : check_gradients<double>(loss, all, options)) {
+      INFO(c.name);
+      CHECK(c.norm > 0.0);
+      CHECK(c.relative_error <= kTolerance);
+    }
+  }
+};
+
+using Tape64 = Tape<double>;
+using Var64 = Var<double>;
+
+}  // namespace
+
+TEST_CASE("gradients of linear in both layouts") {
+  Fixture f;
+  auto& x = f.make("x", {5, 7});
+  auto& b = f.make("b", {3});
+  SECTION("in, out") {
+    auto& w = f.make("w", {7, 3});
+    f.check([&](Tape64& t) {
+      return linear<double>(t, Fixture::matrix(t, x), {.weight = &w, .bias = &b});
+    });
+  }
+  SECTION("out, in") {
+    auto& w = f.make("w", {3, 7});
+    f.check([&](Tape64& t) {
+      return linear<double>(t, Fixture::matrix(t, x),
+                            {.weight = &w, .bias = &b, .layout = WeightLayout::out_in});
+    });
+  }
+}
+
+TEST_CASE("gradients of the norms") {
+  Fixture f;
+  auto& x = f.make("x", {4, 9});
+  SECTION("layer norm with weight and bias") {
+    auto& w = f.make("w", {9});
+    auto& b = f.make("b", {9});
+    f.check([&](Tape64& t) {
+      return norm<double>(t, Fixture::matrix(t, x), {.weight = &w, .bias = &b, .eps = 1e-3});
+    });
+  }
+  SECTION("plain layer norm") {
+    f.check([&](Tape64& t) { return norm<double>(t, Fixture::matrix(t, x), {}); });
+  }
+  SECTION("RMS norm") {
+    f.check([&](Tape64& t) { return norm<double>(t, Fixture::matrix(t, x), {.centered = false}); });
+  }
+}
+
+TEST_CASE("gradients of the activations") {
+  for (const Activation a :
+       {Activation::identity, Activation::gelu_new, Activation::gelu, Activation::relu,
+        Activation::silu, Activation::tanh, Activation::sigmoid}) {
+    INFO(to_string(a));
+    Fixture f;
+    auto& x = f.make("x", {4, 9});
+    f.check([&](Tape64& t) { return activation(t, Fixture::matrix(t, x), a); });
+  }
+}
+
+TEST_CASE("gradients of attention over ragged segments, parents and dropout") {
+  Fixture f;
+  auto& x = f.make("qkv", {9, 18});  // 9 rows, C = 6
+  double p = 0.0;
+  std::vector<Segment> segments = {{.begin = 0, .length = 4},
+                                   {.begin = 4, .length = 1, .position = 4, .parent = 0},
+                                   {.begin = 5, .length = 3, .position = 4, .parent = 0},
+                                   {.begin = 8, .length = 1}};
+  SECTION("with parents") {}
+  SECTION("with dropout") {
+    p = 0.4;
+  }
+  for (const Index heads : {1, 2, 3, 6}) {
+    f.check([&](Tape64& t) {
+      return attention<double>(
+          t, Fixture::matrix(t, x),
+          {.segments = segments, .heads = heads, .scale = 0.7, .dropout = p, .site = 3});
+    });
+  }
+}
+
+TEST_CASE("gradients of embedding and rows") {
+  Fixture f;
+  auto& wte = f.make("wte", {6, 4});
+  auto& wpe = f.make("wpe", {3, 4});
+  const std::vector<int> ids = {5, 0, 5, 2};
+  const std::vector<Index> positions = {0, 1, 2, 0};
+  const std::vector<Index> taken = {3, 0, 2, 2, 1};
+  const auto result = [&](Tape64& t) {
+    return rows<double>(
+        t, embedding<double>(t, {.ids = ids, .positions = positions, .wte = &wte, .wpe = &wpe}),
+        taken);
+  };
+  f.check(result);
+}
+
+TEST_CASE("gradients of sums, products, scaling and dropout") {
+  Fixture f;
+  auto& x = f.make("x", {4, 5});
+  auto& y = f.make("y", {4, 5});
+  auto& a = f.make("a", {5});
+  auto& w = f.make("w", {5, 5});
+  f.check(
+      [&](Tape64& t) {
+        const Var64 u = Fixture::matrix(t, x);
+        const Var64 v = Fixture::matrix(t, y);
+        const Var64 product = mul(t, mul(t, u, v), a);
+        const Var64 dropped = dropout(t, scale(t, u, -1.7), {.p = 0.3, .site = 9});
+        const Var64 sum = add(t, add(t, product, dropped), add(t, u, v));
+        const Var64 last = linear<double>(t, sum, {.weight = &w});
+        add_in_place(t, last, sum);
+        return last;
+      },
+      {.pass = {.seed = 5, .step = 2}});
+}
+
+TEST_CASE("gradients of the fused head and loss") {
+  Fixture f;
+  auto& h = f.make("h", {6, 4});
+  auto& head = f.make("head", {11, 4});
+  const std::vector<int> targets = {1, 10, 0, 3, 3, 7};
+  for (const bool head_trains : {true, false}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      head.set_requires_grad(head_trains);
+      std::vector<Parameter<double>*> parameters = {&h};
+      if (head_trains) parameters.push_back(&head);
+      // scaled, so that a wrong use of the upstream gradient shows
+      const auto loss = [&](Tape64& t) {
+        return scale(
+            t,
+            lm_loss<double>(
+                t, Fixture::matrix(t, h),
+                {.head = &head, .targets = targets, .label_smoothing = smoothing, .normalizer = 4}),
+            2.5);
+      };
+      for (const GradientCheck& c : check_gradients<double>(loss, parameters)) {
+        INFO(c.name << ", smoothing " << smoothing << ", head trains " << head_trains);
+        CHECK(c.norm > 0.0);
+        CHECK(c.relative_error <= kTolerance);
+      }
+    }
+  }
+}
+
+TEST_CASE("operations refuse shapes that do not fit, naming them") {
+  Tape<float> t;
+  t.begin({});
+  Parameter<float> w("w", {3, 2});
+  Parameter<float> b("b", {5});
+  const Var<float> x = t.copy(Tensor<float>({2, 4}).matrix());
+  const auto message = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const ShapeError& e) {
+      return e.what();
+    }
+    return "no ShapeError";
+  };
+  CHECK(message([&] { (void)linear<float>(t, x, {.weight = &w}); }) ==
+        "linear: w has shape (3, 2), its input has 4 columns");
+  CHECK(message([&] { (void)mul(t, x, b); }) == "mul: b has shape (5,), expected 4 elements");
+  CHECK(message([&] {
+          (void)add(t, x, t.copy(Tensor<float>({2, 3}).matrix()));
+        }) == "add: shapes (2, 4) and (2, 3) differ");
+  const std::vector<int> ids = {0, 3};
+  const std::vector<Index> positions = {0, 1};
+  Parameter<float> wte("wte", {3, 2});
+  Parameter<float> wpe("wpe", {2, 2});
+  CHECK(message([&] {
+          (void)embedding<float>(t, {.ids = ids, .positions = positions, .wte = &wte, .wpe = &wpe});
+        }) == "token id 3 at row 1 is not below the vocabulary size 3");
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include <solo/autograd/autograd.hpp>
+
+#include "support/catch.hpp"
+
+#include <vector>
+
+using namespace solo;
+
+namespace {
+
+struct Net {
+  Parameter<float> frozen{"frozen", {4, 4}};
+  Parameter<float> trained{"trained", {4, 4}};
+  Tensor<float> x{{3, 4}};
+
+  Net() {
+    for (Tensor<float>* t : {&frozen.value(), &trained.value(), &x}) {
+      for (Index i = 0; i < t->size(); ++i) t->data()[i] = 0.1F * static_cast<float>(i % 7) - 0.2F;
+    }
+    frozen.set_requires_grad(false);
+  }
+  Var<float> loss(Tape<float>& t) {
+    Var<float> h = t.copy(x.matrix());
+    for (int i = 0; i < 3; ++i) {
+      const Var<float> next = linear<float>(t, h, {.weight = &frozen});
+      t.release(h);
+      h = next;
+    }
+    h = linear<float>(t, h, {.weight = &trained});
+    h = linear<float>(t, h, {.weight = &frozen});
+    return weighted_sum<float>(t, h, x.matrix());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("nothing is recorded below the lowest trainable tensor") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> loss = net.loss(t);
+  CHECK(t.size() == 3);  // the trained linear, the one above it, the loss
+  t.backward(loss);
+  CHECK(t.size() == 0);
+  CHECK(net.trained.has_grad());
+  CHECK_FALSE(net.frozen.has_grad());
+}
+
+TEST_CASE("a pass without recording leaves no node and no gradient") {
+  Net net;
+  Tape<float> t;
+  t.begin({.record = false});
+  (void)net.loss(t);
+  CHECK(t.size() == 0);
+  CHECK_FALSE(net.trained.has_grad());
+}
+
+TEST_CASE("gradients accumulate over passes, and a warm tape takes no more memory") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  t.backward(net.loss(t));
+  const std::vector<float> once(net.trained.grad().span().begin(), net.trained.grad().span().end());
+  t.begin({});
+  t.backward(net.loss(t));
+  const Index reserved = t.reserved();
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    CHECK(net.trained.grad().data()[i] == solo::test::Approx(2.0F * once[i]).epsilon(1e-5));
+  }
+  for (int i = 0; i < 5; ++i) {
+    t.begin({});
+    t.backward(net.loss(t));
+  }
+  CHECK(t.reserved() == reserved);
+}
+
+TEST_CASE("a released value cannot be read, a kept one can") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> x = t.copy(net.x.matrix());
+  (void)linear<float>(t, x, {.weight = &net.trained});  // keeps x for the weight's gradient
+  t.release(x);
+  CHECK(x.value().rows == 3);
+  const Var<float> y = t.copy(net.x.matrix());
+  t.release(y);
+  CHECK_THROWS_AS(y.value(), ConfigError);
+}
+
+TEST_CASE("in-place addition refuses a value that a backward step needs") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> x = t.copy(net.x.matrix());
+  const Var<float> y = linear<float>(t, x, {.weight = &net.trained});
+  (void)tanh(t, y);
+  CHECK_THROWS_AS(add_in_place(t, y, x), ConfigError);
+}
+
+TEST_CASE("backward takes a scalar only and always empties the tape") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> y = linear<float>(t, t.copy(net.x.matrix()), {.weight = &net.trained});
+  CHECK(t.size() == 1);
+  CHECK_THROWS_AS(t.backward(y), ShapeError);
+  CHECK(t.size() == 0);
+}
+
+TEST_CASE("dropout depends on seed, step and site alone, and is off outside training") {
+  Tensor<float> ones({40, 50});
+  ones.fill(1.0F);
+  const auto run = [&](const Pass& pass, std::uint32_t site) {
+    Tape<float> t;
+    t.begin(pass);
+    const MatrixView<float> y =
+        dropout(t, t.copy(ones.matrix()), {.p = 0.25, .site = site}).value();
+    return std::vector<float>(y.data, y.data + 2000);
+  };
+  const std::vector<float> base = run({.seed = 1, .step = 1}, 4);
+  CHECK(base == run({.seed = 1, .step = 1}, 4));
+  CHECK(base != run({.seed = 2, .step = 1}, 4));
+  CHECK(base != run({.seed = 1, .step = 2}, 4));
+  CHECK(base != run({.seed = 1, .step = 1}, 5));
+  Index dropped = 0;
+  for (const float x : base) {
+    CHECK((x == 0.0F || x == 1.0F / 0.75F));
+    dropped += x == 0.0F ? 1 : 0;
+  }
+  CHECK(dropped > 400);
+  CHECK(dropped < 600);
+  CHECK(run({.training = false, .seed = 1, .step = 1}, 4) == std::vector<float>(2000, 1.0F));
+}
+
+TEST_CASE("a bfloat16 parameter is read as an operand, never written") {
+  Parameter<float> p("p", {2, 3});
+  for (Index i = 0; i < 6; ++i) p.value().data()[i] = 1.0F + 0.001F * static_cast<float>(i);
+  p.store_bfloat16();
+  CHECK(p.is_bfloat16());
+  CHECK(p.operand().rows == 2);
+  CHECK_THROWS_AS(p.value(), ConfigError);
+  CHECK_THROWS_AS(p.store_bfloat16(AlignedBuffer<bfloat16>(5)), ShapeError);
+}

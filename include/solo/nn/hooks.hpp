@@ -8,6 +8,7 @@
 #include <solo/autograd/tape.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -101,6 +102,9 @@ class Adapter {
   [[nodiscard]] virtual std::vector<std::pair<std::string, Parameter<T>*>> replacements() {
     return {};
   }
+
+  /// Continuation parameter τ of a gate schedule at optimizer step 1, 2, …; 1 when there is none.
+  [[nodiscard]] virtual double homotopy(std::int64_t /*step*/) const { return 1.0; }
 
   /// `peft_type` in adapter_config.json.
   [[nodiscard]] virtual std::string peft_type() const { return "CUSTOM"; }

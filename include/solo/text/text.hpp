@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Text: the tokenizer and what it is built from.
+#pragma once
+
+#include <solo/text/bpe.hpp>              // IWYU pragma: export
+#include <solo/text/byte_symbols.hpp>     // IWYU pragma: export
+#include <solo/text/lines.hpp>            // IWYU pragma: export
+#include <solo/text/pretokenizer.hpp>     // IWYU pragma: export
+#include <solo/text/tokenizer.hpp>        // IWYU pragma: export
+#include <solo/text/tokenizer_files.hpp>  // IWYU pragma: export
+#include <solo/text/unicode_table.hpp>    // IWYU pragma: export
+#include <solo/text/utf8.hpp>             // IWYU pragma: export
+#include <solo/text/vocabulary.hpp>       // IWYU pragma: export
+#include <solo/text/whole_tokens.hpp>     // IWYU pragma: export

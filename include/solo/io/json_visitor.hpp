@@ -71,10 +71,11 @@ void visit_json_file(const std::filesystem::path& path, JsonVisitor& visitor,
 
 namespace detail {
 
-/// A part of a file that holds JSON.
+/// A part of a file that holds JSON, and what it is called in messages.
 struct JsonRange {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
+  std::string source = {};
 };
 
 /// As visit_json_file, for a part of an open file, such as the header of a safetensors file.

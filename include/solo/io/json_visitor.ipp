@@ -319,7 +319,7 @@ SOLO_INLINE void run_visit(JsonInput& input, const std::string& source, JsonVisi
 SOLO_INLINE void visit_json_range(const InputFile& file, const JsonRange& range,
                                   JsonVisitor& visitor, const JsonLimits& limits) {
   JsonInput input(file, range, limits.max_token_bytes);
-  run_visit(input, file.name(), visitor, limits);
+  run_visit(input, range.source, visitor, limits);
 }
 
 }  // namespace detail
@@ -345,7 +345,7 @@ SOLO_INLINE void visit_json_file(const std::filesystem::path& path, JsonVisitor&
     fail<FormatError>("io.too_large", file.name(), ": expected at most ", limits.max_file_bytes,
                       " bytes, found ", file.size());
   }
-  detail::visit_json_range(file, {0, file.size()}, visitor, limits);
+  detail::visit_json_range(file, {0, file.size(), file.name()}, visitor, limits);
 }
 
 }  // namespace solo::inline SOLO_ABI

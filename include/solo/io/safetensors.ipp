@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/io/finite.hpp>
+#include <solo/io/safetensors.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <type_traits>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Bytes read between two looks at them: they stay in the second-level cache.
+inline constexpr std::size_t kTensorPiece = std::size_t{1} << 18U;
+
+/// Names the first value that is NaN or infinite. `first` is the index of values[0].
+template <class Raw>
+[[noreturn]] void refuse_nonfinite(const std::string& what, std::span<const Raw> values,
+                                   std::size_t first) {
+  std::size_t i = 0;
+  while (i < values.size() && is_finite(to_double(values[i]))) ++i;
+  const double found = i < values.size() ? to_double(values[i]) : 0.0;
+  fail<NumericError>("numeric.nonfinite", what, ": expected finite values, found ", found,
+                     " at element ", first + i);
+}
+
+}  // namespace detail
+
+SOLO_INLINE SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : file_(path), header_(detail::read_safetensors_header(file_)) {
+  by_name_.resize(header_.tensors.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0U);
+  std::sort(by_name_.begin(), by_name_.end(), [this](std::uint32_t a, std::uint32_t b) {
+    return header_.tensors[a].name < header_.tensors[b].name;
+  });
+}
+
+SOLO_INLINE SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
+  return SafetensorsFile(path);
+}
+
+SOLO_INLINE const TensorInfo* SafetensorsFile::find(std::string_view name) const noexcept {
+  const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                   [this](std::uint32_t i, std::string_view wanted) {
+                                     return std::string_view(header_.tensors[i].name) < wanted;
+                                   });
+  if (at == by_name_.end() || header_.tensors[*at].name != name) return nullptr;
+  return &header_.tensors[*at];
+}
+
+SOLO_INLINE const TensorInfo& SafetensorsFile::at(std::string_view name) const {
+  const TensorInfo* info = find(name);
+  if (info == nullptr) {
+    fail<FormatError>("safetensors.missing", this->name(), ": expected tensor ", quoted(name),
+                      ", found none");
+  }
+  return *info;
+}
+
+template <class Raw, class Out>
+void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out) const {
+  constexpr std::size_t kCount = detail::kTensorPiece / sizeof(Raw);
+  constexpr bool kDirect = std::is_same_v<Raw, Out>;
+  const auto what = [&] { return name() + ": tensor " + quoted(info.name); };
+  std::unique_ptr<Raw[]> buffer;
+  if constexpr (!kDirect) buffer.reset(new Raw[std::min(kCount, out.size())]);
+  std::uint64_t offset = header_.data_begin + info.begin;
+  for (std::size_t done = 0; done < out.size();) {
+    const std::span<Out> target = out.subspan(done, std::min(kCount, out.size() - done));
+    std::span<Raw> raw;
+    if constexpr (kDirect) {
+      raw = target;
+    } else {
+      raw = {buffer.get(), target.size()};
+    }
+    file_.read_at(offset, std::as_writable_bytes(raw));
+    if (!detail::all_finite(std::span<const Raw>(raw))) {
+      detail::refuse_nonfinite(what(), std::span<const Raw>(raw), done);
+    }
+    if constexpr (!kDirect) {
+      for (std::size_t i = 0; i < raw.size(); ++i) target[i] = detail::convert_value<Out>(raw[i]);
+      if (!detail::all_finite(std::span<const Out>(target))) {
+        std::size_t i = 0;
+        while (is_finite(detail::to_double(target[i]))) ++i;
+        fail<NumericError>("numeric.overflow", what(), ": expected values that fit ",
+                           to_string(detail::kDTypeOf<Out>), ", found ", detail::to_double(raw[i]),
+                           " at element ", done + i);
+      }
+    }
+    offset += raw.size_bytes();
+    done += raw.size();
+  }
+}
+
+template <class Out>
+void SafetensorsFile::read_as(const TensorInfo& info, std::span<Out> out) const {
+  if (static_cast<std::uint64_t>(info.size()) != out.size()) {
+    fail<ShapeError>("safetensors.buffer", name(), ": tensor ", quoted(info.name), ": expected ",
+                     info.size(), " elements to read, found room for ", out.size());
+  }
+  const std::optional<DType> dtype = weight_dtype(info.dtype);
+  if (!dtype) {
+    fail<FormatError>("safetensors.not_weights", name(), ": tensor ", quoted(info.name),
+                      ": expected dtype F16, BF16, F32 or F64, found ", info.dtype);
+  }
+  switch (*dtype) {
+    case DType::float32:
+      return read_converted<float>(info, out);
+    case DType::float64:
+      return read_converted<double>(info, out);
+    case DType::float16:
+      return read_converted<float16>(info, out);
+    case DType::bfloat16:
+      return read_converted<bfloat16>(info, out);
+  }
+}
+
+template <Scalar T>
+void SafetensorsFile::read(const TensorInfo& info, std::span<T> out) const {
+  read_as(info, out);
+}
+
+SOLO_INLINE void SafetensorsFile::read_bfloat16(const TensorInfo& info,
+                                                std::span<bfloat16> out) const {
+  read_as(info, out);
+}
+
+SOLO_INLINE void SafetensorsFile::check_finite(const TensorInfo& info) const {
+  const std::optional<DType> dtype = weight_dtype(info.dtype);
+  if (!dtype) return;
+  const std::uint64_t bytes = info.end - info.begin;
+  std::vector<std::byte> buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes, detail::kTensorPiece)));
+  for (std::uint64_t done = 0; done < bytes; done += buffer.size()) {
+    buffer.resize(
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes - done, detail::kTensorPiece)));
+    file_.read_at(header_.data_begin + info.begin + done, buffer);
+    if (detail::all_finite(buffer, *dtype)) continue;
+    const auto refuse = [&]<class Raw>(Raw /*type*/) {
+      std::vector<Raw> values(buffer.size() / sizeof(Raw));
+      std::memcpy(values.data(), buffer.data(), buffer.size());
+      detail::refuse_nonfinite(name() + ": tensor " + quoted(info.name),
+                               std::span<const Raw>(values),
+                               static_cast<std::size_t>(done) / sizeof(Raw));
+    };
+    if (*dtype == DType::float32) refuse(float{});
+    if (*dtype == DType::float64) refuse(double{});
+    if (*dtype == DType::float16) refuse(float16{});
+    refuse(bfloat16{});
+  }
+}
+
+#if !SOLO_HEADER_ONLY
+template void SafetensorsFile::read<float>(const TensorInfo&, std::span<float>) const;
+template void SafetensorsFile::read<double>(const TensorInfo&, std::span<double>) const;
+#endif
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Writing safetensors files, laid out as the reference writer does.
+#pragma once
+
+#include <solo/core/scalar.hpp>
+
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// A tensor to write: row-major elements that somebody else keeps.
+struct TensorRef {
+  std::string name = {};
+  std::vector<Index> shape = {};
+  std::variant<std::span<const float>, std::span<const double>, std::span<const bfloat16>> data =
+      {};
+};
+
+/// How write_safetensors writes.
+struct SafetensorsWriteOptions {
+  std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  DType dtype = DType::float32;  ///< of every tensor in the file
+};
+
+/// Writes a whole file through AtomicFile: when anything fails the old file stays. The data is
+/// converted piece by piece, never copied as a whole. Throws ConfigError "safetensors.name" (empty,
+/// NUL, invalid UTF-8, twice the same) and "safetensors.rank", ShapeError "safetensors.buffer" when
+/// data and shape disagree, NumericError "numeric.nonfinite" or "numeric.overflow" naming the
+/// tensor (the reader would refuse it), and IoError as AtomicFile.
+void write_safetensors(const std::filesystem::path& path, std::span<const TensorRef> tensors,
+                       const SafetensorsWriteOptions& options = {});
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/io/safetensors_write.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/optim/clip.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Elements [begin, end) of one gradient.
+template <Scalar T>
+struct GradientBlock {
+  const T* data = nullptr;
+  Index size = 0;
+  double sum = 0.0;  // of the squares
+};
+
+inline constexpr Index kGradientBlock = 4096;
+
+/// Σ x² in eight fixed lanes.
+template <Scalar T>
+double sum_of_squares(const T* x, Index size) {
+  std::array<double, 8> lanes{};
+  constexpr auto kLanes = static_cast<Index>(lanes.size());
+  Index i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (Index j = 0; j < kLanes; ++j) {
+      const auto value = static_cast<double>(x[i + j]);
+      lanes[static_cast<std::size_t>(j)] += value * value;
+    }
+  }
+  for (; i < size; ++i) {
+    const auto value = static_cast<double>(x[i]);
+    lanes[static_cast<std::size_t>(i % kLanes)] += value * value;
+  }
+  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+/// f(0), …, f(count − 1), on the pool if there is one.
+template <class F>
+void for_each_block(ThreadPool* pool, Index count, const F& f) {
+  if (pool != nullptr && count > 2) {
+    pool->for_each(count, f);
+  } else {
+    for (Index i = 0; i < count; ++i) f(i);
+  }
+}
+
+template <Scalar T>
+[[noreturn]] void refuse_gradient(Parameter<T>& p, std::int64_t step) {
+  std::string where = step > 0 ? concat("step ", step, ": ") : std::string();
+  const auto gradient = p.grad().span();
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    if (is_finite(static_cast<double>(gradient[i]))) continue;
+    fail<NumericError>("numeric.gradient", where, "the gradient of ", quoted(p.name()), " is ",
+                       gradient[i], " at element ", i);
+  }
+  fail<NumericError>("numeric.gradient", where, "the norm of the gradient of ", quoted(p.name()),
+                     " is too large");
+}
+
+}  // namespace detail
+
+template <Scalar T>
+double gradient_norm(const std::vector<Parameter<T>*>& parameters,
+                     const GradientNormOptions& options) {
+  std::vector<detail::GradientBlock<T>> blocks;
+  std::vector<Parameter<T>*> owners;
+  for (Parameter<T>* p : parameters) {
+    if (!p->has_grad()) continue;
+    const auto gradient = p->grad().span();
+    const auto size = static_cast<Index>(gradient.size());
+    for (Index begin = 0; begin < size; begin += detail::kGradientBlock) {
+      blocks.push_back({gradient.data() + begin, std::min(detail::kGradientBlock, size - begin)});
+      owners.push_back(p);
+    }
+  }
+  detail::for_each_block(options.pool.get(), static_cast<Index>(blocks.size()), [&](Index i) {
+    auto& block = blocks[static_cast<std::size_t>(i)];
+    block.sum = detail::sum_of_squares(block.data, block.size);
+  });
+  double sum = 0.0;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    sum += blocks[i].sum;
+    if (!is_finite(sum)) detail::refuse_gradient(*owners[i], options.step);
+  }
+  return std::sqrt(sum);
+}
+
+template <Scalar T>
+double clip_grad_norm(const std::vector<Parameter<T>*>& parameters, double max_norm,
+                      const GradientNormOptions& options) {
+  if (!(max_norm > 0.0)) {
+    fail<ConfigError>("config.range", "max_norm: expected a number above 0, found ", max_norm);
+  }
+  const double norm = gradient_norm(parameters, options);
+  const double factor = clip_factor(norm, max_norm);
+  if (factor == 1.0) return norm;
+  for (Parameter<T>* p : parameters) {
+    if (!p->has_grad()) continue;
+    for (T& g : p->grad().span()) g *= static_cast<T>(factor);
+  }
+  return norm;
+}
+
+#if !SOLO_HEADER_ONLY
+template double gradient_norm(const std::vector<Parameter<float>*>&, const GradientNormOptions&);
+template double gradient_norm(const std::vector<Parameter<double>*>&, const GradientNormOptions&);
+template double clip_grad_norm(const std::vector<Parameter<float>*>&, double,
+                               const GradientNormOptions&);
+template double clip_grad_norm(const std::vector<Parameter<double>*>&, double,
+                               const GradientNormOptions&);
+#endif
+
+}  // namespace solo::inline SOLO_ABI

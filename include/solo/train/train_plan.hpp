@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Which batches make which optimizer step: the arithmetic of the Hugging Face Trainer.
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/train/trainer_options.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace solo::inline SOLO_ABI {
+
+/// Consecutive batches, numbered over the whole run, that make one optimizer step.
+struct BatchWindow {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// An epoch is every example once: ⌈examples / batch_size⌉ batches, in windows of
+/// gradient_accumulation_steps; the last batch and the last window of an epoch may be shorter. All
+/// is a pure function of the step.
+struct TrainPlan {
+  std::int64_t batches_per_epoch = 1;
+  std::int64_t accumulation = 1;
+  std::int64_t max_steps = 0;
+
+  /// Throws ConfigError ("train.too_long") when the steps are not countable.
+  TrainPlan(const TrainerOptions& options, Index examples)
+      : batches_per_epoch((examples - 1) / options.batch_size + 1),
+        accumulation(options.gradient_accumulation_steps),
+        max_steps(options.max_steps) {
+    if (max_steps == 0) {
+      const double steps = std::ceil(options.epochs * static_cast<double>(steps_per_epoch()));
+      if (steps > 0x1p53) {
+        fail<ConfigError>("train.too_long", "epochs: ", options.epochs, " epochs of ",
+                          steps_per_epoch(), " steps cannot be counted");
+      }
+      max_steps = static_cast<std::int64_t>(steps);
+    }
+  }
+
+  [[nodiscard]] std::int64_t steps_per_epoch() const noexcept {
+    return (batches_per_epoch - 1) / accumulation + 1;
+  }
+  /// Epochs that are at least begun.
+  [[nodiscard]] std::int64_t epochs() const noexcept {
+    return max_steps == 0 ? 0 : (max_steps - 1) / steps_per_epoch() + 1;
+  }
+  /// The batches of step 1, 2, ….
+  [[nodiscard]] BatchWindow window(std::int64_t step) const noexcept {
+    const std::int64_t epoch = (step - 1) / steps_per_epoch();
+    const std::int64_t begin = (step - 1) % steps_per_epoch() * accumulation;
+    return {.first = epoch * batches_per_epoch + begin,
+            .count = std::min(accumulation, batches_per_epoch - begin)};
+  }
+  /// Epochs done after `step` steps, a fraction inside one.
+  [[nodiscard]] double epoch_after(std::int64_t step) const noexcept {
+    if (step == 0) return 0.0;
+    const BatchWindow last = window(step);
+    const std::int64_t epoch = last.first / batches_per_epoch;
+    const std::int64_t batch = last.first % batches_per_epoch + last.count;
+    return static_cast<double>(epoch) +
+           static_cast<double>(batch) / static_cast<double>(batches_per_epoch);
+  }
+};
+
+}  // namespace solo::inline SOLO_ABI

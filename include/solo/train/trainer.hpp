@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The training loop: batches, accumulation, AdamW, schedule, evaluation, logs, callbacks.
+#pragma once
+
+#include <solo/nn/gpt2.hpp>
+#include <solo/train/train_info.hpp>
+#include <solo/train/trainer_options.hpp>
+
+#include <atomic>
+#include <functional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// A callback may return void, or bool: true stops the run after the step.
+template <class Info>
+using Callback = std::function<bool(const Info&)>;
+
+template <class Info, class F>
+[[nodiscard]] Callback<Info> make_callback(F&& f) {
+  static_assert(std::is_invocable_v<F&, const Info&>,
+                "the callback must take the information as its only argument (const StepInfo&, "
+                "const LogEntry& or const EvalInfo&)");
+  if constexpr (std::is_invocable_v<F&, const Info&>) {
+    using Result = std::invoke_result_t<F&, const Info&>;
+    static_assert(std::is_void_v<Result> || std::is_same_v<Result, bool>,
+                  "the callback must return nothing, or bool: true stops the run");
+    if constexpr (std::is_same_v<Result, bool>) {
+      return std::forward<F>(f);
+    } else {
+      return [call = std::forward<F>(f)](const Info& info) mutable {
+        call(info);
+        return false;
+      };
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Trains what trains in a model: its active adapter, or all of it when there is none.
+///
+/// Batches, dropout and results are pure functions of model, data and options: the same bits at
+/// each run, on any number of threads. With `output_dir` it writes trainer_state.json, log.jsonl
+/// and training_args.json there, and nothing before the first step is known to be finite; saving
+/// the adapter or model is the caller's. The model must outlive the trainer and stay where it is.
+template <Scalar T>
+class Trainer {
+ public:
+  /// Throws ConfigError ("config.range", …) for options out of their range.
+  explicit Trainer(GPT2<T>& model, TrainerOptions options = {});
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  [[nodiscard]] const TrainerOptions& options() const noexcept { return options_; }
+
+  /// Calls f(const StepInfo&) after each optimizer step, f(const LogEntry&) after each log entry
+  /// has been written, f(const EvalInfo&) after each evaluation; the callbacks of a kind in the
+  /// order they came. What f returns is void, or bool: true stops as request_stop() does. An
+  /// exception from f leaves train().
+  template <class F>
+  Trainer& on_step(F&& f) {
+    on_step_.push_back(detail::make_callback<StepInfo>(std::forward<F>(f)));
+    return *this;
+  }
+  template <class F>
+  Trainer& on_log(F&& f) {
+    on_log_.push_back(detail::make_callback<LogEntry>(std::forward<F>(f)));
+    return *this;
+  }
+  template <class F>
+  Trainer& on_eval(F&& f) {
+    on_eval_.push_back(detail::make_callback<EvalInfo>(std::forward<F>(f)));
+    return *this;
+  }
+
+  /// Trains, a fresh optimizer each time; `valid` is evaluated as the options say and at the end.
+  /// Throws before anything is changed or written: ConfigError when nothing trains
+  /// ("train.nothing") or is scored ("loss.labels"), ShapeError for ids beyond the vocabulary
+  /// ("ids.range") or sequences longer than n_positions ("sequence.length"). NumericError
+  /// ("numeric.loss", "numeric.gradient") names step and tensor when a loss or gradient is not
+  /// finite; the model then is as after the step before. IoError when a log cannot be written.
+  TrainResult train(const Dataset& train);
+  TrainResult train(const Dataset& train, const Dataset& valid);
+
+  /// Lets train() return after the step that runs now (or at once when it has not begun a step), as
+  /// if it were the last. Safe from any thread and from a signal handler.
+  void request_stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+
+ private:
+  class Run;
+
+  static_assert(std::atomic<bool>::is_always_lock_free);
+
+  GPT2<T>& model_;
+  TrainerOptions options_;
+  std::vector<detail::Callback<StepInfo>> on_step_;
+  std::vector<detail::Callback<LogEntry>> on_log_;
+  std::vector<detail::Callback<EvalInfo>> on_eval_;
+  std::atomic<bool> stop_ = false;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/train/trainer.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Options of a training run, with the names and defaults of the `solo train` command.
+#pragma once
+
+#include <solo/optim/schedule.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace solo::inline SOLO_ABI {
+
+/// How Trainer trains. Names and meanings are the Hugging Face Trainer's where it has them.
+struct TrainerOptions {
+  std::filesystem::path output_dir = {};  ///< logs and state go there; empty: nothing is written
+  double epochs = 3.0;                    ///< passes over the data, fractions allowed
+  std::int64_t max_steps = 0;             ///< optimizer steps; above 0 it overrides epochs
+  Index batch_size = 8;
+  Index gradient_accumulation_steps = 1;  ///< batches a step, the last step of an epoch maybe fewer
+  double learning_rate = 2e-4;
+  double weight_decay = 0.0;  ///< of all but LayerNorms and biases
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  LrScheduler lr_scheduler = LrScheduler::linear;
+  std::int64_t warmup_steps = 0;
+  double max_grad_norm = 1.0;  ///< 0: no clipping
+  double label_smoothing = 0.0;
+  /// Of the learning rate, by tensor_kind(): e, v, gate, down, up, lora_A, lora_B, …
+  std::map<std::string, double> lr_multipliers = {};
+  std::uint64_t seed = 42;
+  bool shuffle = true;
+  bool share_context = false;  ///< examples of a batch with one context compute it once
+  bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
+  std::int64_t logging_steps = 10;
+  std::int64_t eval_steps = 0;  ///< 0: evaluate at the end only
+  bool eval_on_start = false;   ///< evaluate before the first step too
+  Index eval_batch_size = 8;
+  /// Text of a JSON object whose fields are added to training_args.json, such as the separator.
+  std::string extra_args = {};
+
+  /// Throws ConfigError ("config.range") naming the first option out of its range.
+  void validate() const;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/train/trainer_options.ipp>  // IWYU pragma: keep
+#endif

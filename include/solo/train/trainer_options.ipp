@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/optim/param_groups.hpp>
+#include <solo/train/trainer_options.hpp>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+SOLO_INLINE void require_at_least(std::int64_t least, std::string_view name, std::int64_t value) {
+  if (value >= least) return;
+  fail<ConfigError>("config.range", name, ": expected at least ", least, ", found ", value);
+}
+
+SOLO_INLINE void require_unit(std::string_view name, double value) {
+  if (value >= 0.0 && value < 1.0) return;
+  fail<ConfigError>("config.range", name, ": expected 0 <= x < 1, found ", value);
+}
+
+}  // namespace detail
+
+SOLO_INLINE void TrainerOptions::validate() const {
+  using detail::require_at_least;
+  using detail::require_not_negative;
+  require_at_least(0, "max_steps", max_steps);
+  if (max_steps == 0 && !(is_finite(epochs) && epochs > 0.0)) {
+    fail<ConfigError>("config.range", "epochs: expected a finite number above 0, found ", epochs);
+  }
+  require_at_least(1, "batch_size", batch_size);
+  require_at_least(1, "gradient_accumulation_steps", gradient_accumulation_steps);
+  require_not_negative("learning_rate", "", learning_rate);
+  require_not_negative("weight_decay", "", weight_decay);
+  detail::require_unit("adam_beta1", adam_beta1);
+  detail::require_unit("adam_beta2", adam_beta2);
+  require_not_negative("adam_epsilon", "", adam_epsilon);
+  require_at_least(0, "warmup_steps", warmup_steps);
+  require_not_negative("max_grad_norm", "", max_grad_norm);
+  detail::require_unit("label_smoothing", label_smoothing);
+  for (const auto& [kind, multiplier] : lr_multipliers) {
+    require_not_negative("lr_multiplier ", quoted(kind), multiplier);
+  }
+  require_at_least(1, "logging_steps", logging_steps);
+  require_at_least(0, "eval_steps", eval_steps);
+  require_at_least(1, "eval_batch_size", eval_batch_size);
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -130,16 +130,19 @@ class Adapter {
     return tensors;
   }
   /// Takes the tensors of a file: all that its configuration asks for, in file order, checked.
-  /// Default: the values of the parameters of these names.
+  /// Default: the values of the parameters, one for one.
   virtual void import_tensors(std::vector<FileTensor<T>> tensors) {
-    for (Parameter<T>* p : parameters()) {
-      const auto it = std::find_if(tensors.begin(), tensors.end(),
-                                   [&](const auto& t) { return t.name == p->name(); });
-      if (it == tensors.end() || it->value.shape() != p->shape()) {
-        fail<ShapeError>("adapter.tensors", "no tensor of shape ", to_string(p->shape()),
-                         " was given for ", p->name());
+    const std::vector<Parameter<T>*> targets = parameters();
+    for (std::size_t i = 0; i < std::max(tensors.size(), targets.size()); ++i) {
+      if (i >= tensors.size() || i >= targets.size() || tensors[i].name != targets[i]->name() ||
+          tensors[i].value.shape() != targets[i]->shape()) {
+        fail<ShapeError>("adapter.tensors", "the file's tensors are not the adapter's parameters: ",
+                         i < tensors.size() ? tensors[i].name : "none", " for ",
+                         i < targets.size() ? targets[i]->name() : "none");
       }
-      p->value() = std::move(it->value);
+    }
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      targets[i]->value() = std::move(tensors[i].value);
     }
   }
 

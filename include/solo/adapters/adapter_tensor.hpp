@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// What an adapter's configuration says about its file, known before anything is allocated.
+#pragma once
+
+#include <solo/core/tensor.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// One tensor that adapter_model.safetensors must hold; the name is what follows the kind's prefix.
+struct AdapterTensor {
+  std::string name;
+  std::vector<Index> shape;
+  bool trainable = true;
+};
+
+/// Elements of those that train. Throws ShapeError ("shape.overflow").
+[[nodiscard]] inline Index count_trainable(std::span<const AdapterTensor> tensors) {
+  Index count = 0;
+  for (const AdapterTensor& t : tensors) {
+    if (t.trainable) count += Tensor<float>::count(t.shape);
+  }
+  return count;
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Finding NaN and infinities in stored weights, at the speed of memory.
+/// Finding NaN and infinities in stored weights, and converting them, at the speed of memory.
 #pragma once
 
 #include <solo/core/scalar.hpp>
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -84,28 +85,53 @@ template <class T>
   return static_cast<double>(to_float(x));
 }
 
-/// The nearest value of another type; beyond its range infinity.
+/// to_float() without a branch, so that compilers vectorise it; finite values only.
+[[nodiscard]] inline float finite_to_float(float16 x) noexcept {
+  const std::uint32_t magnitude = static_cast<std::uint32_t>(x.bits & 0x7FFFU) << 13U;
+  const std::uint32_t normal = magnitude + (112U << 23U);
+  // A half's subnormal as the mantissa of a float in [2^-14, 2^-13), less 2^-14.
+  const float difference = std::bit_cast<float>(magnitude + (113U << 23U)) - 0x1p-14F;
+  const auto subnormal = std::bit_cast<std::uint32_t>(difference);
+  const std::uint32_t pick = 0U - static_cast<std::uint32_t>(magnitude < (1U << 23U));
+  const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000U) << 16U;
+  return std::bit_cast<float>((subnormal & pick) | (normal & ~pick) | sign);
+}
+
+/// The nearest value of another type; beyond its range infinity. A float16 must be finite.
 template <class To, class From>
 [[nodiscard]] To convert_value(From x) noexcept {
   if constexpr (std::same_as<To, From>) {
     return x;
-  } else if constexpr (std::same_as<To, double>) {
-    return to_double(x);
+  } else if constexpr (std::same_as<From, float16>) {
+    return convert_value<To>(finite_to_float(x));
+  } else if constexpr (std::same_as<From, bfloat16>) {
+    return convert_value<To>(to_float(x));
   } else if constexpr (std::same_as<From, double>) {
     // A cast beyond the range would be undefined.
     constexpr double kMax = static_cast<double>(std::numeric_limits<float>::max());
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float narrow = x > kMax ? kInfinity : x < -kMax ? -kInfinity : static_cast<float>(x);
     return convert_value<To>(narrow);
-  } else if constexpr (std::same_as<From, float>) {
-    if constexpr (std::same_as<To, float16>) {
-      return to_float16(x);
-    } else {
-      return to_bfloat16(x);
-    }
+  } else if constexpr (std::same_as<To, double>) {
+    return static_cast<double>(x);
+  } else if constexpr (std::same_as<To, float16>) {
+    return to_float16(x);
   } else {
-    return convert_value<To>(to_float(x));
+    return to_bfloat16(x);
   }
+}
+
+/// convert_value for all of `from`; `to` has the same size.
+template <class To, class From>
+void convert_values(std::span<const From> from, std::span<To> to) noexcept {
+  constexpr std::size_t kBlock = 64;  // a fixed count lets -O2 vectorise the inner loop
+  const From* source = from.data();
+  To* target = to.data();
+  std::size_t i = 0;
+  for (; i + kBlock <= from.size(); i += kBlock) {
+    for (std::size_t j = i; j < i + kBlock; ++j) target[j] = convert_value<To>(source[j]);
+  }
+  for (; i < from.size(); ++i) target[i] = convert_value<To>(source[i]);
 }
 
 }  // namespace solo::inline SOLO_ABI::detail

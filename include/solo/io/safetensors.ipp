@@ -84,7 +84,7 @@ void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out)
       detail::refuse_nonfinite(what(), std::span<const Raw>(raw), done);
     }
     if constexpr (!kDirect) {
-      for (std::size_t i = 0; i < raw.size(); ++i) target[i] = detail::convert_value<Out>(raw[i]);
+      detail::convert_values(std::span<const Raw>(raw), target);
       if (!detail::all_finite(std::span<const Out>(target))) {
         std::size_t i = 0;
         while (is_finite(detail::to_double(target[i]))) ++i;

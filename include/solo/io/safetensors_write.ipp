@@ -70,7 +70,7 @@ void write_values(AtomicFile& file, std::span<const In> values, const std::strin
     if constexpr (kDirect) {
       out = piece;
     } else {
-      for (std::size_t i = 0; i < piece.size(); ++i) buffer[i] = convert_value<Out>(piece[i]);
+      convert_values(piece, std::span(buffer).first(piece.size()));
       out = std::span<const Out>(buffer).first(piece.size());
     }
     if (!all_finite(out)) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
@@ -30,19 +31,26 @@ struct GPT2Config {
   double attn_pdrop = 0.1;
   int bos_token_id = 50256;  ///< -1: none
   int eos_token_id = 50256;  ///< -1: none
+  /// All of them, when the file lists more than one (the first is eos_token_id); else empty.
+  std::vector<int> eos_token_ids = {};
   bool tie_word_embeddings = true;
 
   [[nodiscard]] Index inner() const noexcept { return n_inner == 0 ? 4 * n_embd : n_inner; }
   [[nodiscard]] Index head_dim() const noexcept { return n_embd / n_head; }
 
-  /// Throws ConfigError naming the first field out of its range.
+  /// Throws ConfigError ("config.range" or "config.value") naming the first field out of its range.
+  /// The token ids may lie beyond the vocabulary; that means none.
   void validate() const;
 
-  /// "gpt2", "gpt2-medium", "gpt2-large" or "gpt2-xl"; ConfigError for another name.
+  /// "gpt2", "gpt2-medium", "gpt2-large" or "gpt2-xl"; ConfigError "config.value" for another name.
   [[nodiscard]] static GPT2Config from_size(std::string_view name);
-  /// Reads a config.json. Throws FormatError or ConfigError naming the file and field.
+  /// Reads a config.json. Sizes are required, under transformers' names or their aliases;
+  /// everything else has GPT-2's default; unknown keys are ignored unless they change the maths; a
+  /// token id beyond the vocabulary becomes none. Throws IoError, FormatError ("json.…") or
+  /// ConfigError
+  /// ("config.range", "config.value", "config.alias") naming the file and field.
   [[nodiscard]] static GPT2Config from_file(const std::filesystem::path& file);
-  /// The text of a config.json that transformers reads.
+  /// The text of a config.json that transformers reads. `dtype` is that of the weights beside it.
   [[nodiscard]] std::string to_json(std::string_view dtype = "float32") const;
 };
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Who may include whom.
+#include "architecture/source_tree.hpp"
+#include "support/catch.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+using solo::test::includes_of;
+using solo::test::library_sources;
+using solo::test::SourceFile;
+
+namespace {
+
+/// For each folder, the other folders it may include.
+const std::map<std::string, std::set<std::string>>& allowed_folders() {
+  static const std::set<std::string> before_nn = {"core", "kernels", "ops", "autograd",
+                                                  "io",   "text",    "data"};
+  const auto with = [](std::set<std::string> folders, std::initializer_list<std::string> more) {
+    folders.insert(more);
+    return folders;
+  };
+  static const std::map<std::string, std::set<std::string>> allowed = {
+      {"core", {}},
+      {"kernels", {"core"}},
+      {"ops", {"core", "kernels"}},
+      {"autograd", {"core", "kernels", "ops"}},
+      {"optim", {"core", "kernels", "autograd"}},
+      {"io", {"core"}},
+      {"text", {"core", "io"}},
+      {"data", {"core", "io", "text"}},
+      {"metrics", {"core"}},
+      {"nn", before_nn},
+      {"adapters", with(before_nn, {"nn"})},
+      {"generate", with(before_nn, {"nn"})},
+      {"train", with(before_nn, {"nn", "adapters", "optim", "metrics", "generate"})},
+  };
+  return allowed;
+}
+
+bool exists(const std::string& path) {
+  return std::filesystem::exists(solo::test::source_dir() / "include" / path);
+}
+
+}  // namespace
+
+TEST_CASE("includes point to earlier folders only", "[architecture]") {
+  REQUIRE(library_sources().size() > 20);
+  for (const SourceFile& file : library_sources()) {
+    if (file.folder.empty()) continue;
+    INFO(file.path);
+    const auto allowed = allowed_folders().find(file.folder);
+    REQUIRE(allowed != allowed_folders().end());
+    for (const std::string& include : includes_of(file)) {
+      if (include.rfind("solo/", 0) != 0) continue;
+      INFO("includes " << include);
+      CHECK(exists(include));
+      const std::string folder = include.substr(5, include.find('/', 5) - 5);
+      CHECK((folder == file.folder || allowed->second.count(folder) == 1));
+    }
+  }
+}
+
+TEST_CASE("the library needs Eigen, nlohmann_json and the standard library only",
+          "[architecture]") {
+  for (const SourceFile& file : library_sources()) {
+    INFO(file.path);
+    for (const std::string& include : includes_of(file)) {
+      INFO("includes " << include);
+      const std::string folder = include.substr(0, include.find('/'));
+      if (folder == "nlohmann") {
+        const bool body = file.ends_with(".ipp");
+        CHECK((body || file.ends_with("json.hpp") || include == "nlohmann/json_fwd.hpp"));
+      } else if (folder == "Eigen") {
+        CHECK(include == "Eigen/Core");
+      } else if (folder != include) {
+        CHECK((folder == "solo" || folder == "sys"));
+      }
+      for (const char* slow_or_printing : {"regex", "iostream", "cassert", "assert.h"}) {
+        CHECK(include != slow_or_printing);
+      }
+    }
+    CHECK(file.code.find("#include \"") == std::string::npos);
+  }
+}
+
+TEST_CASE("every folder's umbrella lists every header of the folder", "[architecture]") {
+  std::map<std::string, std::set<std::string>> listed;  // by folder, subfolders' umbrellas followed
+  for (const auto& [folder, allowed] : allowed_folders()) {
+    for (const SourceFile& file : library_sources()) {
+      if (file.folder != folder) continue;
+      const std::filesystem::path path = file.path;
+      if (path.stem() != path.parent_path().filename()) continue;
+      for (const std::string& include : includes_of(file)) listed[folder].insert(include);
+    }
+  }
+  for (const SourceFile& file : library_sources()) {
+    const std::string umbrella = "solo/" + file.folder + "/" + file.folder + ".hpp";
+    if (file.folder.empty() || file.path == umbrella || !file.is_header()) continue;
+    INFO(umbrella << " does not lead to " << file.path);
+    CHECK(exists(umbrella));
+    CHECK(listed[file.folder].count(file.path) == 1);
+  }
+}
+
+TEST_CASE("solo.hpp lists every folder's umbrella", "[architecture]") {
+  std::set<std::string> umbrellas;
+  std::set<std::string> listed;
+  for (const SourceFile& file : library_sources()) {
+    if (!file.folder.empty()) umbrellas.insert("solo/" + file.folder + "/" + file.folder + ".hpp");
+    if (file.path != "solo/solo.hpp") continue;
+    for (const std::string& include : includes_of(file)) listed.insert(include);
+  }
+  CHECK(listed == umbrellas);
+}
+
+TEST_CASE("every .ipp is reached when the library is header-only", "[architecture]") {
+  std::set<std::string> included;
+  for (const SourceFile& file : library_sources()) {
+    for (const std::string& include : includes_of(file)) included.insert(include);
+  }
+  for (const SourceFile& file : library_sources()) {
+    if (!file.ends_with(".ipp")) continue;
+    INFO(file.path << " is included by nobody");
+    CHECK(included.count(file.path) == 1);
+  }
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/adapters/solo/config.hpp>
+#include <solo/adapters/solo/gate.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/finite.hpp>
 
@@ -45,39 +46,9 @@ inline void check_links(std::vector<Link> links, Index n_layer) {
   }
 }
 
-/// Gate value and slope at the start, as float computes them.
-struct GateStart {
-  double value = 1.0;
-  double slope = 0.0;
-
-  explicit GateStart(const SoloConfig& c) {
-    const double g = as_float(c.gate_init);
-    switch (c.gate) {
-      case SoloGate::none:
-        break;
-      case SoloGate::linear:
-        value = g;
-        slope = 1.0;
-        break;
-      case SoloGate::clamp:
-        value = std::clamp(g, 0.0, 1.0);
-        slope = g >= 0.0 && g <= 1.0 ? 1.0 : 0.0;
-        break;
-      case SoloGate::sigmoid:
-        value = as_float(1.0 / (1.0 + std::exp(-g)));
-        slope = as_float(value * (1.0 - value));
-        break;
-      case SoloGate::tanh:
-        value = as_float(std::tanh(g));
-        slope = as_float(1.0 - value * value);
-        break;
-    }
-  }
-};
-
 /// Which factors of Δ = gate · v ⊙ z are zero at the start, and which tensors then have a gradient.
 inline void check_start(const SoloConfig& c) {
-  const GateStart gate(c);
+  const GateValue gate = gate_value(c.gate, as_float(c.gate_init));
   const bool has_up = c.map == SoloMap::low_rank || c.map == SoloMap::full;
   const bool has_v = c.use_v && c.map != SoloMap::scalar;
   const bool v_is_zero = has_v && (c.init == SoloInit::paper || c.map == SoloMap::diagonal);
@@ -89,7 +60,7 @@ inline void check_start(const SoloConfig& c) {
                       to_string(c.gate), " and gate_init ", c.gate_init,
                       " does not start at the base model");
   }
-  const bool gate_moves = gate.slope != 0.0 && !v_is_zero && !z_is_zero;
+  const bool gate_moves = as_float(gate.slope) != 0.0 && !v_is_zero && !z_is_zero;
   const bool v_moves = has_v && !gate_is_zero && !z_is_zero;
   const bool up_trains = has_up && c.factors != SoloFactors::frozen;
   const bool up_moves = up_trains && !gate_is_zero && !v_is_zero;

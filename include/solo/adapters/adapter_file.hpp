@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Adapter folders: adapter_config.json and adapter_model.safetensors.
+#pragma once
+
+#include <solo/nn/gpt2.hpp>
+#include <solo/nn/hooks.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace solo::inline SOLO_ABI {
+
+inline constexpr std::string_view kAdapterConfigFile = "adapter_config.json";
+inline constexpr std::string_view kAdapterTensorFile = "adapter_model.safetensors";
+
+/// The folder's peft_type. Throws IoError, FormatError ("json.…") and, if there is none as in the
+/// files of the adapters library, FormatError ("adapter.format").
+[[nodiscard]] std::string read_peft_type(const std::filesystem::path& folder);
+
+/// The adapter that a folder holds. The tensors must be exactly those that the configuration means
+/// for this model. Throws IoError; FormatError ("json.…", "safetensors.…", "adapter.format",
+/// "adapter.tensors" for missing or unexpected ones); ShapeError ("adapter.shape"); NumericError
+/// ("numeric.nonfinite"); ConfigError for a configuration that is no good, or not on this model.
+/// Nothing of a tensor's size is allocated before the shapes were checked.
+template <Scalar T>
+[[nodiscard]] std::unique_ptr<Adapter<T>> read_adapter(const std::filesystem::path& folder,
+                                                       const GPT2<T>& model);
+
+/// Reads the tensors of a folder into an adapter of one's own kind, whose parameters they must be.
+/// Throws as read_adapter.
+template <Scalar T>
+void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapter);
+
+/// Writes the folder's two files, making it if need be; `base_model` is where the base is from
+/// (empty: null in the file). A file is replaced at once, and the configuration only after the
+/// tensors. Throws IoError, or NumericError naming a tensor that is not finite.
+template <Scalar T>
+void write_adapter(const std::filesystem::path& folder, Adapter<T>& adapter,
+                   std::string_view base_model);
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/adapters/adapter_file.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/adapter_file.hpp>
+#include <solo/adapters/adapter_folder.hpp>
+#include <solo/adapters/registry.hpp>
+#include <solo/io/file.hpp>
+#include <solo/io/safetensors_write.hpp>
+
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+SOLO_INLINE std::string read_peft_type(const std::filesystem::path& folder) {
+  return detail::AdapterFolder(folder).peft_type();
+}
+
+template <Scalar T>
+std::unique_ptr<Adapter<T>> read_adapter(const std::filesystem::path& folder,
+                                         const GPT2<T>& model) {
+  detail::AdapterFolder opened(folder);
+  std::string known;
+  for (const detail::AdapterKind<T>& kind : detail::kAdapterKinds<T>) {
+    if (kind.peft_type == opened.peft_type()) return kind.read(opened, model);
+    known += concat(known.empty() ? "" : ", ", kind.peft_type);
+  }
+  fail<ConfigError>("adapter.kind", opened.config().where("peft_type"), ": expected one of ", known,
+                    ", found ", quoted(opened.peft_type()));
+}
+
+template <Scalar T>
+void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapter) {
+  detail::AdapterFolder opened(folder);
+  if (opened.peft_type() != adapter.peft_type()) {
+    fail<ConfigError>("adapter.kind", opened.config().where("peft_type"), ": expected ",
+                      quoted(adapter.peft_type()), ", found ", quoted(opened.peft_type()));
+  }
+  detail::ExpectedTensors expected{.prefix = adapter.file_prefix()};
+  for (const Parameter<T>* p : adapter.parameters()) {
+    expected.tensors.push_back({p->name(), p->shape(), p->requires_grad()});
+  }
+  opened.open_tensors(expected, "this adapter");
+  adapter.import_tensors(opened.read<T>(expected));
+}
+
+template <Scalar T>
+void write_adapter(const std::filesystem::path& folder, Adapter<T>& adapter,
+                   std::string_view base_model) {
+  const std::vector<FileTensor<T>> tensors = adapter.export_tensors(FileContent::values);
+  std::vector<TensorRef> refs;
+  for (const FileTensor<T>& t : tensors) {
+    refs.push_back({adapter.file_prefix() + t.name, t.value.shape(), t.value.span()});
+  }
+  make_directories(folder);
+  AtomicFile config(folder / kAdapterConfigFile);
+  config.write(adapter.config_json(base_model));
+  write_safetensors(folder / kAdapterTensorFile, refs);
+  config.commit();
+}
+
+#if !SOLO_HEADER_ONLY
+#define SOLO_INSTANTIATE(T)                                                          \
+  template std::unique_ptr<Adapter<T>> read_adapter<T>(const std::filesystem::path&, \
+                                                       const GPT2<T>&);              \
+  template void read_adapter_tensors<T>(const std::filesystem::path&, Adapter<T>&);  \
+  template void write_adapter<T>(const std::filesystem::path&, Adapter<T>&, std::string_view)
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/adapter_file.hpp>
+#include <solo/adapters/adapter_folder.hpp>
+#include <solo/core/error.hpp>
+#include <solo/io/file.hpp>
+
+#include <algorithm>
+
+namespace solo::inline SOLO_ABI::detail {
+
+namespace adapter_messages {
+
+/// The first few of many names.
+[[nodiscard]] SOLO_INLINE std::string name_list(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  constexpr std::size_t kNameBytes = 40;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
+    out += concat(i == 0 ? "" : ", ", quoted(names[i], kNameBytes));
+  }
+  if (names.size() > kShown) out += concat(" and ", names.size() - kShown, " more");
+  return out;
+}
+
+/// Cut to what a message may have.
+[[nodiscard]] SOLO_INLINE std::string bounded(std::string text) {
+  constexpr std::size_t kMost = 900;
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  text.resize(end);
+  return text + "…";
+}
+
+}  // namespace adapter_messages
+
+SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : folder_(folder) {
+  const std::filesystem::path path = folder / kAdapterConfigFile;
+  config_name_ = display_name(path);
+  json_ = read_json_file(path);
+  const JsonFields fields = config();
+  if (fields.absent("peft_type")) {
+    fail<FormatError>("adapter.format", config_name_, ": expected a peft_type, found none: ",
+                      "not written by peft or solo (the adapters library uses the same file name)");
+  }
+  peft_type_ = fields.string("peft_type");
+}
+
+SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
+                                             const std::string& base) {
+  using adapter_messages::bounded;
+  using adapter_messages::name_list;
+  file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
+  const std::string context =
+      concat(file_->name(), ": does not fit ", config_name_, " on ", base, ": ");
+  std::vector<std::string> missing;
+  std::vector<std::string> known;
+  for (const AdapterTensor& t : expected.tensors) {
+    known.push_back(expected.prefix + t.name);
+    if (file_->find(known.back()) == nullptr) missing.push_back(t.name);
+  }
+  std::sort(known.begin(), known.end());
+  std::vector<std::string> extra;
+  for (const TensorInfo& info : file_->tensors()) {
+    if (std::binary_search(known.begin(), known.end(), info.name)) continue;
+    const bool prefixed = info.name.starts_with(expected.prefix);
+    const std::string name = prefixed ? info.name.substr(expected.prefix.size()) : info.name;
+    if (prefixed && expected.ignores && expected.ignores(name)) continue;
+    extra.push_back(name);
+  }
+  if (!missing.empty() || !extra.empty()) {
+    const std::string lacks = missing.empty() ? "" : "missing tensors " + name_list(missing);
+    const std::string has = extra.empty() ? "" : "unexpected tensors " + name_list(extra);
+    fail<FormatError>(
+        "adapter.tensors",
+        bounded(concat(context, lacks, lacks.empty() || has.empty() ? "" : "; ", has)));
+  }
+  for (const AdapterTensor& t : expected.tensors) {
+    const TensorInfo& info = file_->at(expected.prefix + t.name);
+    if (info.shape != t.shape) {
+      fail<ShapeError>("adapter.shape",
+                       bounded(concat(context, quoted(t.name), ": expected shape ",
+                                      to_string(t.shape), ", found ", to_string(info.shape))));
+    }
+    if (!weight_dtype(info.dtype)) {
+      fail<FormatError>("adapter.dtype",
+                        bounded(concat(context, quoted(t.name),
+                                       ": expected F16, BF16, F32 or F64, found ", info.dtype)));
+    }
+  }
+}
+
+}  // namespace solo::inline SOLO_ABI::detail

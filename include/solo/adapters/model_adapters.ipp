@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/adapter_file.hpp>
+#include <solo/adapters/model_adapters.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Throws unless the adapter's tensors can be told apart and some of them train.
+template <Scalar T>
+void check_adapter_parameters(const std::vector<Parameter<T>*>& parameters) {
+  std::set<std::string_view> names;
+  bool any = false;
+  for (const Parameter<T>* p : parameters) {
+    if (p == nullptr || p->name().empty()) {
+      fail<ConfigError>("adapter.parameters", "the adapter has a parameter without a name");
+    }
+    if (!names.insert(p->name()).second) {
+      fail<ConfigError>("adapter.parameters", "the adapter has two parameters named ",
+                        quoted(p->name()));
+    }
+    any = any || (p->requires_grad() && p->size() > 0);
+  }
+  if (!any) fail<ConfigError>("adapter.nothing_trains", "the adapter has no trainable tensor");
+}
+
+/// The links by destination and who reads a source last. Throws for links off the model.
+template <Scalar T>
+void connect_block(BlockAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& hooks) {
+  const auto outputs = static_cast<std::size_t>(n_layer) + 1;
+  const auto at = [](int i) { return static_cast<std::size_t>(i); };
+  hooks.block = &adapter;
+  hooks.sources.assign(outputs, {});
+  hooks.last_reader.assign(outputs, 0);
+  const std::vector<Link> links = adapter.links();
+  if (links.empty()) fail<ConfigError>("adapter.links", "the adapter has no link");
+  for (const Link& link : links) {
+    if (link.src < 0 || link.src > link.dst || link.dst < 1 || link.dst > n_layer) {
+      fail<ConfigError>("adapter.links", "link ", link.src, " to ", link.dst,
+                        ": expected 0 <= source <= destination, 1 <= destination <= n_layer ",
+                        n_layer);
+    }
+    std::vector<int>& sources = hooks.sources[at(link.dst)];
+    const auto place = std::lower_bound(sources.begin(), sources.end(), link.src);
+    if (place != sources.end() && *place == link.src) {
+      fail<ConfigError>("adapter.links", "link ", link.src, " to ", link.dst, " is there twice");
+    }
+    sources.insert(place, link.src);
+    int& last = hooks.last_reader[at(link.src)];
+    last = std::max(last, link.dst);
+  }
+}
+
+/// The linear layers it works on. Throws for layers that the model lacks.
+template <Scalar T>
+void connect_linear(LinearAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& hooks) {
+  hooks.linear = &adapter;
+  hooks.sites.assign(static_cast<std::size_t>(n_layer) * kLinearsPerBlock, false);
+  const std::vector<LinearSite> sites = adapter.sites();
+  if (sites.empty()) fail<ConfigError>("adapter.sites", "the adapter works on no linear layer");
+  for (const LinearSite& site : sites) {
+    if (site.layer < 0 || site.layer >= n_layer || to_string(site.kind) == "unknown") {
+      fail<ConfigError>("adapter.sites", "the model of n_layer ", n_layer, " has no ", site.name());
+    }
+    const auto index = static_cast<std::size_t>(site.index());
+    if (hooks.sites[index]) {
+      fail<ConfigError>("adapter.sites", site.name(), " is there twice");
+    }
+    hooks.sites[index] = true;
+  }
+}
+
+/// Which of the base's tensors are replaced. Throws for unknown names and other shapes.
+template <Scalar T>
+void connect_replacements(Adapter<T>& adapter, const std::vector<Parameter<T>*>& base,
+                          ActiveHooks<T>& hooks) {
+  hooks.replaced.assign(base.size(), nullptr);
+  for (const auto& [name, replacement] : adapter.replacements()) {
+    const auto it = std::find_if(base.begin(), base.end(),
+                                 [&name = name](const auto* p) { return p->name() == name; });
+    if (it == base.end()) {
+      fail<ConfigError>("adapter.replacements", "the model has no parameter ", quoted(name));
+    }
+    Parameter<T>*& slot = hooks.replaced[static_cast<std::size_t>((*it)->id())];
+    if (slot != nullptr) {
+      fail<ConfigError>("adapter.replacements", quoted(name), " is replaced twice");
+    }
+    if (replacement == nullptr || replacement->shape() != (*it)->shape()) {
+      const std::vector<Index> none;
+      fail<ConfigError>("adapter.replacements", quoted(name), ": expected a tensor of shape ",
+                        to_string((*it)->shape()), ", found ",
+                        to_string(replacement == nullptr ? none : replacement->shape()));
+    }
+    slot = replacement;
+  }
+}
+
+}  // namespace detail
+
+template <Scalar T>
+auto GPT2<T>::find_slot(std::string_view name) const -> Slot* {
+  for (const auto& slot : slots_) {
+    if (slot->name == name) return slot.get();
+  }
+  return nullptr;
+}
+
+template <Scalar T>
+auto GPT2<T>::require_slot(std::string_view name) const -> Slot& {
+  Slot* const slot = find_slot(name);
+  if (slot == nullptr) {
+    std::string known;
+    for (std::size_t i = 0; i < slots_.size() && known.size() < 300; ++i) {
+      known += concat(i == 0 ? "" : ", ", quoted(slots_[i]->name, 40));
+    }
+    fail<ConfigError>("adapter.unknown", "no adapter is named ", quoted(name), "; there ",
+                      known.empty() ? "is none" : "are " + known);
+  }
+  return *slot;
+}
+
+template <Scalar T>
+void GPT2<T>::require_unmerged(const Slot* allowed) const {
+  for (const auto& slot : slots_) {
+    if (slot->unmerged.empty() || slot.get() == allowed) continue;
+    fail<ConfigError>("adapter.merged", "adapter ", quoted(slot->name),
+                      " is merged into the base weights; call unmerge_adapter first");
+  }
+}
+
+template <Scalar T>
+const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice& choice) const {
+  const Slot* slot = adapters_enabled_ ? active_ : nullptr;
+  if (choice.has_value()) slot = choice->empty() ? nullptr : &require_slot(*choice);
+  require_unmerged(slot);
+  return slot == nullptr ? no_hooks_ : slot->hooks;
+}
+
+template <Scalar T>
+void GPT2<T>::connect(Slot& slot) {
+  Adapter<T>& adapter = *slot.adapter;
+  ActiveHooks<T> hooks;
+  detail::check_adapter_parameters(adapter.parameters());
+  if (BlockAdapter<T>* const block = adapter.as_block()) {
+    detail::connect_block(*block, config_.n_layer, hooks);
+  }
+  if (LinearAdapter<T>* const linear = adapter.as_linear()) {
+    detail::connect_linear(*linear, config_.n_layer, hooks);
+  }
+  detail::connect_replacements(adapter, network_->parameters(), hooks);
+  slot.hooks = std::move(hooks);
+}
+
+template <Scalar T>
+void GPT2<T>::freeze_base() {
+  for (Parameter<T>* p : network_->parameters()) {
+    p->set_requires_grad(false);
+    p->drop_grad();
+  }
+}
+
+template <Scalar T>
+auto GPT2<T>::insert(std::string name, std::unique_ptr<Adapter<T>> adapter) -> Slot& {
+  if (adapter == nullptr) fail<ConfigError>("adapter.null", "add_adapter: the adapter is null");
+  auto slot = std::make_unique<Slot>();
+  slot->name = std::move(name);
+  slot->adapter = std::move(adapter);
+  connect(*slot);
+  slots_.push_back(std::move(slot));
+  freeze_base();
+  return *slots_.back();
+}
+
+template <Scalar T>
+void GPT2<T>::check_new_name(std::string_view name) const {
+  require_unmerged(nullptr);
+  if (name.empty()) fail<ConfigError>("adapter.name", "an adapter's name must not be empty");
+  if (find_slot(name) != nullptr) {
+    fail<ConfigError>("adapter.name", "an adapter named ", quoted(name), " is there already");
+  }
+}
+
+template <Scalar T>
+Adapter<T>& GPT2<T>::add_adapter(std::string name, std::unique_ptr<Adapter<T>> adapter) {
+  check_new_name(name);
+  Slot& slot = insert(std::move(name), std::move(adapter));
+  active_ = &slot;
+  return *slot.adapter;
+}
+
+template <Scalar T>
+void GPT2<T>::load_adapter(std::string name, const std::filesystem::path& folder) {
+  check_new_name(name);
+  Slot& slot = insert(std::move(name), read_adapter<T>(folder, *this));
+  if (active_ == nullptr) active_ = &slot;
+}
+
+template <Scalar T>
+void GPT2<T>::save_adapter(std::string_view name, const std::filesystem::path& folder) const {
+  write_adapter<T>(folder, *require_slot(name).adapter, name_or_path_);
+}
+
+template <Scalar T>
+void GPT2<T>::delete_adapter(std::string_view name) {
+  const Slot* const slot = &require_slot(name);
+  require_unmerged(nullptr);
+  if (active_ == slot) active_ = nullptr;
+  std::erase_if(slots_, [slot](const auto& s) { return s.get() == slot; });
+}
+
+template <Scalar T>
+void GPT2<T>::set_adapter(std::string_view name) {
+  Slot& slot = require_slot(name);
+  require_unmerged(&slot);
+  active_ = &slot;
+}
+
+template <Scalar T>
+std::vector<std::string> GPT2<T>::adapter_names() const {
+  std::vector<std::string> names;
+  for (const auto& slot : slots_) names.push_back(slot->name);
+  return names;
+}
+
+template <Scalar T>
+std::string GPT2<T>::active_adapter() const {
+  return active_ != nullptr && adapters_enabled_ ? active_->name : std::string();
+}
+
+template <Scalar T>
+Adapter<T>& GPT2<T>::adapter(std::string_view name) {
+  return *require_slot(name).adapter;
+}
+
+template <Scalar T>
+const Adapter<T>& GPT2<T>::adapter(std::string_view name) const {
+  return *require_slot(name).adapter;
+}
+
+template <Scalar T>
+std::vector<Parameter<T>*> GPT2<T>::trainable_parameters() {
+  const bool adapted = active_ != nullptr && adapters_enabled_;
+  std::vector<Parameter<T>*> result =
+      adapted ? active_->adapter->parameters() : network_->parameters();
+  std::erase_if(result, [](const Parameter<T>* p) { return !p->requires_grad(); });
+  return result;
+}
+
+template <Scalar T>
+Index GPT2<T>::trainable_parameter_count(std::string_view name) const {
+  Index count = 0;
+  for (const Parameter<T>* p : require_slot(name).adapter->parameters()) {
+    if (p->requires_grad()) count += p->size();
+  }
+  return count;
+}
+
+template <Scalar T>
+Index GPT2<T>::trainable_parameter_count() const {
+  if (active_ != nullptr && adapters_enabled_) return trainable_parameter_count(active_->name);
+  Index count = 0;
+  for (const Parameter<T>* p : parameters()) {
+    if (p->requires_grad()) count += p->size();
+  }
+  return count;
+}
+
+#if !SOLO_HEADER_ONLY
+// nn/gpt2.ipp instantiates the class; its members defined here follow one by one.
+#define SOLO_INSTANTIATE(T)                                                                  \
+  template GPT2<T>::Slot* GPT2<T>::find_slot(std::string_view) const;                        \
+  template GPT2<T>::Slot& GPT2<T>::require_slot(std::string_view) const;                     \
+  template void GPT2<T>::require_unmerged(const Slot*) const;                                \
+  template const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice&) const;                 \
+  template void GPT2<T>::connect(Slot&);                                                     \
+  template void GPT2<T>::freeze_base();                                                      \
+  template GPT2<T>::Slot& GPT2<T>::insert(std::string, std::unique_ptr<Adapter<T>>);         \
+  template void GPT2<T>::check_new_name(std::string_view) const;                             \
+  template Adapter<T>& GPT2<T>::add_adapter(std::string, std::unique_ptr<Adapter<T>>);       \
+  template void GPT2<T>::load_adapter(std::string, const std::filesystem::path&);            \
+  template void GPT2<T>::save_adapter(std::string_view, const std::filesystem::path&) const; \
+  template void GPT2<T>::delete_adapter(std::string_view);                                   \
+  template void GPT2<T>::set_adapter(std::string_view);                                      \
+  template std::vector<std::string> GPT2<T>::adapter_names() const;                          \
+  template std::string GPT2<T>::active_adapter() const;                                      \
+  template Adapter<T>& GPT2<T>::adapter(std::string_view);                                   \
+  template const Adapter<T>& GPT2<T>::adapter(std::string_view) const;                       \
+  template std::vector<Parameter<T>*> GPT2<T>::trainable_parameters();                       \
+  template Index GPT2<T>::trainable_parameter_count(std::string_view) const;                 \
+  template Index GPT2<T>::trainable_parameter_count() const
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
+}  // namespace solo::inline SOLO_ABI

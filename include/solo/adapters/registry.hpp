@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The kinds of adapters that files name by their peft_type: one line each.
+#pragma once
+
+#include <solo/adapters/adapter_folder.hpp>
+#include <solo/adapters/solo/connection.hpp>
+#include <solo/nn/gpt2.hpp>
+
+#if __has_include(<solo/adapters/lora/lora.hpp>)
+#include <solo/adapters/lora/lora.hpp>
+#endif
+#if __has_include(<solo/adapters/tuning/bitfit.hpp>)
+#include <solo/adapters/tuning/bitfit.hpp>
+#endif
+#if __has_include(<solo/adapters/tuning/layer_norm.hpp>)
+#include <solo/adapters/tuning/layer_norm.hpp>
+#endif
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// How messages name a model and what an adapter must fit.
+template <Scalar T>
+[[nodiscard]] std::string describe_base(const GPT2<T>& model) {
+  const GPT2Config& c = model.config();
+  return concat("the base ",
+                model.name_or_path().empty() ? "model" : display_name(model.name_or_path()),
+                " (n_layer ", c.n_layer, ", n_embd ", c.n_embd, ")");
+}
+
+/// Reads a folder whose configuration is a `Config`. That has from_json(fields), validate(base) and
+/// tensors(base), a kFilePrefix, possibly ignores(name), and a make_adapter<T>(config, model).
+template <Scalar T, class Config>
+[[nodiscard]] std::unique_ptr<Adapter<T>> read_kind(AdapterFolder& folder, const GPT2<T>& model) {
+  const Config config = Config::from_json(folder.config());
+  const std::string base = describe_base(model);
+  ExpectedTensors expected{.prefix = std::string(Config::kFilePrefix)};
+  const std::string context = concat(folder.config_name(), " on ", base, ": ");
+  with_context(context, [&] {
+    config.validate(model.config());
+    expected.tensors = config.tensors(model.config());
+  });
+  if constexpr (requires(std::string_view name) { config.ignores(name); }) {
+    expected.ignores = [&config](std::string_view name) { return config.ignores(name); };
+  }
+  folder.open_tensors(expected, base);
+  std::unique_ptr<Adapter<T>> adapter =
+      with_context(context, [&] { return make_adapter<T>(config, model); });
+  adapter->import_tensors(folder.read<T>(expected));
+  return adapter;
+}
+
+template <Scalar T>
+struct AdapterKind {
+  std::string_view peft_type;
+  std::unique_ptr<Adapter<T>> (*read)(AdapterFolder& folder, const GPT2<T>& model);
+};
+
+template <Scalar T>
+inline constexpr auto kAdapterKinds = std::to_array<AdapterKind<T>>({
+  {"SOLO", &read_kind<T, SoloConfig>},
+#if __has_include(<solo/adapters/lora/lora.hpp>)
+      {"LORA", &read_kind<T, LoraConfig>},
+#endif
+#if __has_include(<solo/adapters/tuning/bitfit.hpp>)
+      {"BITFIT", &read_kind<T, BitFitConfig>},
+#endif
+#if __has_include(<solo/adapters/tuning/layer_norm.hpp>)
+      {"LN_TUNING", &read_kind<T, LayerNormConfig>},
+#endif
+});
+
+}  // namespace solo::inline SOLO_ABI::detail

@@ -55,12 +55,21 @@ class Philox {
     return static_cast<float>(word >> 8U) * 0x1p-24F;
   }
 
-  /// Standard normal number `index` (Box-Muller).
+  /// Standard normals number 4 · counter to 4 · counter + 3 (Box-Muller).
+  [[nodiscard]] std::array<double, 4> normals(std::uint64_t counter) const noexcept {
+    const Block b = block(counter);
+    std::array<double, 4> out{};
+    for (std::size_t i = 0; i < 4; i += 2) {
+      const double radius = std::sqrt(-2.0 * std::log((b[i] + 1.0) * 0x1p-32));
+      const double angle = 2.0 * std::numbers::pi * b[i + 1] * 0x1p-32;
+      out[i] = radius * std::cos(angle);
+      out[i + 1] = radius * std::sin(angle);
+    }
+    return out;
+  }
+  /// Standard normal number `index`.
   [[nodiscard]] double normal(std::uint64_t index) const noexcept {
-    const Block b = block(index);
-    const double u = (static_cast<double>(b[0]) + 1.0) * 0x1p-32;
-    const double angle = 2.0 * std::numbers::pi * static_cast<double>(b[1]) * 0x1p-32;
-    return std::sqrt(-2.0 * std::log(u)) * std::cos(angle);
+    return normals(index / 4)[static_cast<std::size_t>(index % 4)];
   }
 
   /// Uniform integer in [0, n), n >= 1, number `index`. The bias is below n / 2^64.

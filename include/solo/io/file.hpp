@@ -79,7 +79,7 @@ struct ReadTextOptions {
                                          const ReadTextOptions& options = {});
 
 /// Makes the directory and its parents where they are missing. Throws IoError "io.directory".
-void create_directories(const std::filesystem::path& path);
+void make_directories(const std::filesystem::path& path);
 
 /// Replaces a file at once: bytes go to a new sibling, commit() makes it durable and renames it.
 /// Without commit() the sibling is removed and the old file stays. A link is replaced, not

@@ -203,7 +203,7 @@ SOLO_INLINE std::string read_text_file(const std::filesystem::path& path,
   return text;
 }
 
-SOLO_INLINE void create_directories(const std::filesystem::path& path) {
+SOLO_INLINE void make_directories(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (!error && !std::filesystem::is_directory(path, error) && !error) {

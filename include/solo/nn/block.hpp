@@ -104,6 +104,8 @@ struct Network {
   [[nodiscard]] std::vector<Parameter<T>*> parameters();
   /// (vocabulary, n_embd): lm_head, or wte when tied.
   [[nodiscard]] Parameter<T>& head() noexcept { return lm_head ? *lm_head : wte; }
+  /// Whether lm_head holds the same elements as wte.
+  [[nodiscard]] bool head_equals_wte() const;
   /// The last block's output, links included, before ln_f.
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
                                std::span<const int> ids);

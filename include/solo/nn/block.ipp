@@ -4,6 +4,7 @@
 #include <solo/autograd/functions.hpp>
 #include <solo/nn/block.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -176,6 +177,18 @@ std::vector<Parameter<T>*> Network<T>::parameters() {
   push(ln_f);
   if (lm_head) all.push_back(lm_head.get());
   return all;
+}
+
+template <Scalar T>
+bool Network<T>::head_equals_wte() const {
+  if (lm_head->is_bfloat16()) {
+    const bfloat16* const a = lm_head->operand().half;
+    const bfloat16* const b = wte.operand().half;
+    return std::equal(a, a + wte.size(), b,
+                      [](bfloat16 x, bfloat16 y) { return x.bits == y.bits; });
+  }
+  const std::span<const T> a = lm_head->value().span();
+  return std::equal(a.begin(), a.end(), wte.value().span().begin());
 }
 
 template <Scalar T>

@@ -102,20 +102,23 @@ class GPT2 {
 
   // --- adapters (defined in adapters/model_adapters.ipp) ---
 
-  /// Adds a new adapter and makes it the active one; the base is frozen from here on. `Config` is
-  /// SoloConfig, LoraConfig, BitFitConfig or LayerNormConfig. Throws ConfigError.
+  /// Adds a new adapter and makes it the active one; the base is frozen from here on, also when the
+  /// adapter is deleted again. `Config` is SoloConfig, LoraConfig, BitFitConfig or LayerNormConfig.
+  /// Throws ConfigError, here and below leaving the model as it was.
   template <class Config>
   requires(std::is_aggregate_v<Config>) Adapter<T>
   &add_adapter(std::string name, const Config& config) {
     return add_adapter(std::move(name), make_adapter<T>(config, *this));
   }
-  /// Adds one's own adapter.
+  /// Adds one's own adapter. Throws ConfigError ("adapter.…") when it does not fit the model: links
+  /// or layers that are not there, no trainable tensor, names that are empty or not unique.
   Adapter<T>& add_adapter(std::string name, std::unique_ptr<Adapter<T>> adapter);
-  /// Reads an adapter folder; its adapter_config.json says which kind. The first one loaded or
-  /// added is active.
+  /// Reads an adapter folder; its adapter_config.json says which kind. It becomes the active one
+  /// only if there is none. Throws as read_adapter() in adapters/adapter_file.hpp.
   void load_adapter(std::string name, const std::filesystem::path& folder);
-  /// Writes adapter_config.json and adapter_model.safetensors.
+  /// Writes adapter_config.json and adapter_model.safetensors (float32).
   void save_adapter(std::string_view name, const std::filesystem::path& folder) const;
+  /// If it was the active one, none is afterwards.
   void delete_adapter(std::string_view name);
   /// The adapter that is used, and trained, when nothing else is said.
   void set_adapter(std::string_view name);
@@ -133,10 +136,12 @@ class GPT2 {
   /// Restores the base weights, bit for bit.
   void unmerge_adapter(std::string_view name);
 
-  /// What trains: the active adapter's trainable tensors, or the base's if there is no adapter.
+  /// What trains: the tensors of the active adapter, or of the base if none is active, that require
+  /// gradients. No other tensor gets a gradient in loss().
   [[nodiscard]] std::vector<Parameter<T>*> trainable_parameters();
-  /// Elements of the adapter's trainable tensors.
+  /// Elements of this adapter's trainable tensors.
   [[nodiscard]] Index trainable_parameter_count(std::string_view name) const;
+  /// Elements of trainable_parameters().
   [[nodiscard]] Index trainable_parameter_count() const;
   /// Elements of the base, a tied head counted once.
   [[nodiscard]] Index parameter_count() const;
@@ -171,12 +176,18 @@ class GPT2 {
     std::vector<std::pair<Parameter<T>*, Tensor<T>>> unmerged;  // base weights before merge_adapter
   };
 
+  struct Uninitialised {};
+  GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialised tag);
+
   void check_input(const Batch& batch) const;
   [[nodiscard]] Slot* find_slot(std::string_view name) const;
   [[nodiscard]] Slot& require_slot(std::string_view name) const;
   [[nodiscard]] const ActiveHooks<T>& hooks(const AdapterChoice& choice) const;
   void connect(Slot& slot);
   void freeze_base();
+  void check_new_name(std::string_view name) const;
+  Slot& insert(std::string name, std::unique_ptr<Adapter<T>> adapter);
+  void require_unmerged(const Slot* allowed) const;
 
   GPT2Config config_;
   std::string name_or_path_;
@@ -185,11 +196,13 @@ class GPT2 {
   std::unique_ptr<Network<T>> network_;
   std::vector<std::unique_ptr<Slot>> slots_;
   Slot* active_ = nullptr;
+  ActiveHooks<T> no_hooks_;
   bool adapters_enabled_ = true;
 };
 
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY
-#include <solo/nn/gpt2.ipp>  // IWYU pragma: keep
+#include <solo/nn/gpt2.ipp>        // IWYU pragma: keep
+#include <solo/nn/pretrained.ipp>  // IWYU pragma: keep
 #endif

@@ -7,6 +7,7 @@
 #include <solo/nn/gpt2.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -18,11 +19,23 @@ namespace detail {
 template <Scalar T>
 void fill_normal(ThreadPool& pool, Tensor<T>& tensor, double deviation, const Philox& random) {
   T* const data = tensor.data();
-  pool.for_ranges(tensor.size(), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      data[i] = static_cast<T>(deviation * random.normal(static_cast<std::uint64_t>(i)));
+  const Index count = tensor.size();
+  pool.for_ranges((count + 3) / 4, [&](Index begin, Index end) {
+    for (Index block = begin; block < end; ++block) {
+      const std::array<double, 4> draws = random.normals(static_cast<std::uint64_t>(block));
+      for (Index i = 4 * block; i < std::min(4 * block + 4, count); ++i) {
+        data[i] = static_cast<T>(deviation * draws[static_cast<std::size_t>(i % 4)]);
+      }
     }
   });
+}
+
+/// The configuration's end tokens that are in the vocabulary.
+[[nodiscard]] inline std::vector<int> end_tokens(const GPT2Config& config) {
+  std::vector<int> ids = config.eos_token_ids;
+  if (ids.empty()) ids.push_back(config.eos_token_id);
+  std::erase_if(ids, [&](int id) { return id < 0 || id >= config.vocab_size; });
+  return ids;
 }
 
 /// Rows with a target, and these targets.
@@ -45,7 +58,8 @@ struct ScoredRows {
 }  // namespace detail
 
 template <Scalar T>
-GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options) : config_(config) {
+GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialised /*tag*/)
+    : config_(config) {
   config_.validate();
   if (options.frozen_dtype != DType::float32 && options.frozen_dtype != DType::bfloat16) {
     fail<ConfigError>("config.frozen_dtype", "frozen_dtype: expected float32 or bfloat16, found ",
@@ -53,18 +67,23 @@ GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options) : config_(c
   }
   pool_ = std::make_shared<ThreadPool>(options.threads);
   network_ = std::make_unique<Network<T>>(config_);
+}
+
+template <Scalar T>
+GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options)
+    : GPT2(config, options, Uninitialised{}) {
+  eos_token_ids_ = detail::end_tokens(config_);
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
   for (Parameter<T>* p : network_->parameters()) {
-    const std::string& name = p->name();
     if (p->shape().size() == 2) {
       const Philox random(options.seed, static_cast<std::uint64_t>(p->id()));
-      const bool projection = name.ends_with(".c_proj.weight");
+      const bool projection = p->name().ends_with(".c_proj.weight");
       detail::fill_normal(*pool_, p->value(), projection ? residual : 0.02, random);
       if (options.frozen_dtype == DType::bfloat16) {
         p->store_bfloat16();
         p->set_requires_grad(false);
       }
-    } else if (name.ends_with(".weight")) {
+    } else if (p->name().ends_with(".weight")) {
       p->value().fill(T{1});
     }
   }

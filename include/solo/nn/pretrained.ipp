@@ -3,31 +3,235 @@
 
 #include <solo/io/file.hpp>
 #include <solo/io/json_fields.hpp>
-#include <solo/io/safetensors.hpp>
+#include <solo/io/safetensors_write.hpp>
 #include <solo/io/tensor_store.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include <algorithm>
-#include <set>
+#include <array>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// "transformer.": saved by transformers with the language-model head; the hub's own files lack it.
+/// Saved by transformers with the language-model head; the hub's own files lack it.
 inline constexpr std::string_view kTransformerPrefix = "transformer.";
+inline constexpr std::string_view kHeadName = "lm_head.weight";
 
-/// Causal-mask buffers of old files: h.{i}.attn.bias and h.{i}.attn.masked_bias. The name of a real
-/// bias, attn.c_attn.bias, ends alike.
+/// Causal-mask buffers of old files: h.{i}.attn.bias and h.{i}.attn.masked_bias.
 [[nodiscard]] inline bool is_legacy_mask(std::string_view name) {
   if (!name.starts_with("h.")) return false;
   const std::size_t dot = name.find('.', 2);
-  if (dot == std::string_view::npos || dot == 2) return false;
-  const bool number = std::all_of(name.begin() + 2, name.begin() + static_cast<std::ptrdiff_t>(dot),
-                                  [](char c) { return c >= '0' && c <= '9'; });
+  if (dot == std::string_view::npos) return false;
+  const std::string_view layer = name.substr(2, dot - 2);
   const std::string_view rest = name.substr(dot + 1);
-  return number && (rest == "attn.bias" || rest == "attn.masked_bias");
+  return !layer.empty() && layer.find_first_not_of("0123456789") == std::string_view::npos &&
+         (rest == "attn.bias" || rest == "attn.masked_bias");
+}
+
+/// At most five names, quoted and joined.
+[[nodiscard]] inline std::string some_names(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < 5; ++i) {
+    out += (i == 0 ? "" : ", ") + quoted(names[i], 80);
+  }
+  return names.size() > 5 ? concat(out, " and ", names.size() - 5, " more") : out;
+}
+
+/// Names and shapes of the base's tensors without the head, known from the configuration alone.
+[[nodiscard]] inline std::vector<std::pair<std::string, std::vector<Index>>> expected_tensors(
+    const GPT2Config& config) {
+  const Index d = config.n_embd;
+  const Index inner = config.inner();
+  std::vector<std::pair<std::string, std::vector<Index>>> all = {
+      {"wte.weight", {config.vocab_size, d}}, {"wpe.weight", {config.n_positions, d}}};
+  const auto add = [&all](const std::string& name, std::vector<Index> weight, Index bias) {
+    all.emplace_back(name + ".weight", std::move(weight));
+    all.emplace_back(name + ".bias", std::vector<Index>{bias});
+  };
+  for (Index i = 0; i < config.n_layer; ++i) {
+    const std::string block = concat("h.", i, '.');
+    add(block + "ln_1", {d}, d);
+    add(block + "attn.c_attn", {d, 3 * d}, 3 * d);
+    add(block + "attn.c_proj", {d, d}, d);
+    add(block + "ln_2", {d}, d);
+    add(block + "mlp.c_fc", {d, inner}, inner);
+    add(block + "mlp.c_proj", {inner, d}, d);
+  }
+  add("ln_f", {d}, d);
+  return all;
+}
+
+/// The tensors of a folder under the names of the hub's files, checked against the configuration.
+class BaseTensors {
+ public:
+  BaseTensors(const std::filesystem::path& folder, const GPT2Config& config)
+      : config_name_(display_name(folder / "config.json")), store_(TensorStore::open(folder)) {
+    find_prefix();
+    std::vector<std::string> missing;
+    for (const auto& [name, shape] : expected_tensors(config)) {
+      if (store_.find(file_name(name)) == nullptr) {
+        missing.push_back(file_name(name));
+      } else {
+        check_shape(name, shape);
+      }
+    }
+    if (!missing.empty()) {
+      fail<FormatError>("model.missing", store_.name(), ": lacks ", missing.size(),
+                        " tensors that ", config_name_, " asks for: ", some_names(missing));
+    }
+    if (has_head()) check_shape(kHeadName, {config.vocab_size, config.n_embd});
+    if (!has_head() && !config.tie_word_embeddings) {
+      fail<FormatError>("model.missing", store_.name(), ": lacks ", quoted(kHeadName), ", though ",
+                        config_name_, " says tie_word_embeddings false");
+    }
+    reject_extra(config);
+  }
+
+  [[nodiscard]] bool has_head() const { return store_.find(kHeadName) != nullptr; }
+
+  /// Fills a parameter, in full or as bfloat16.
+  template <Scalar T>
+  void read(Parameter<T>& p, DType stored_as) const {
+    const TensorStore::Entry& entry = store_.at(file_name(p.name()));
+    if (stored_as == DType::bfloat16 && p.shape().size() == 2) {
+      AlignedBuffer<bfloat16> elements(p.size());
+      entry.file->read_bfloat16(*entry.info,
+                                {elements.data(), static_cast<std::size_t>(elements.size())});
+      p.store_bfloat16(std::move(elements));
+      p.set_requires_grad(false);
+    } else {
+      entry.file->read(*entry.info, p.value().span());
+    }
+  }
+
+ private:
+  [[nodiscard]] std::string file_name(std::string_view name) const {
+    return name == kHeadName ? std::string(name) : concat(prefix_, name);
+  }
+
+  void find_prefix() {
+    std::string with;
+    std::string without;
+    for (const TensorStore::Entry& entry : store_.entries()) {
+      if (entry.name() == kHeadName) continue;
+      (entry.name().starts_with(kTransformerPrefix) ? with : without) = entry.name();
+    }
+    if (!with.empty() && !without.empty()) {
+      fail<FormatError>("model.prefix", store_.name(), ": ", quoted(with), " has the prefix ",
+                        quoted(kTransformerPrefix), " and ", quoted(without), " has not");
+    }
+    if (!with.empty()) prefix_ = kTransformerPrefix;
+  }
+
+  void check_shape(std::string_view name, const std::vector<Index>& expected) const {
+    const TensorStore::Entry& entry = store_.at(file_name(name));
+    if (entry.info->shape == expected) return;
+    fail<ShapeError>("model.shape", entry.file->name(), ": ", quoted(entry.name()), ": expected ",
+                     to_string(expected), " from ", config_name_, ", found ",
+                     to_string(entry.info->shape));
+  }
+
+  void reject_extra(const GPT2Config& config) const {
+    std::vector<std::string> known;
+    for (const auto& [name, shape] : expected_tensors(config)) known.push_back(file_name(name));
+    known.emplace_back(kHeadName);
+    std::sort(known.begin(), known.end());
+    std::vector<std::string> extra;
+    for (const TensorStore::Entry& entry : store_.entries()) {
+      const std::string_view name = std::string_view(entry.name()).substr(prefix_.size());
+      const bool mask = entry.name().starts_with(prefix_) && is_legacy_mask(name);
+      if (!mask && !std::binary_search(known.begin(), known.end(), entry.name())) {
+        extra.push_back(entry.name());
+      }
+    }
+    if (!extra.empty()) {
+      fail<FormatError>("model.extra", store_.name(), ": ", extra.size(),
+                        " tensors are not part of the GPT-2 of ", config_name_, ": ",
+                        some_names(extra));
+    }
+  }
+
+  std::string config_name_;
+  TensorStore store_;
+  std::string prefix_;
+};
+
+/// eos_token_id of generation_config.json if it says one, else the configuration's; ids beyond the
+/// vocabulary end nothing.
+[[nodiscard]] inline std::vector<int> read_end_tokens(const std::filesystem::path& folder,
+                                                      const GPT2Config& config) {
+  const std::filesystem::path file = folder / "generation_config.json";
+  if (!std::filesystem::exists(file)) return end_tokens(config);
+  const Json json = read_json_file(file);
+  const JsonFields fields(json, display_name(file));
+  if (fields.absent("eos_token_id")) return end_tokens(config);
+  const std::vector<std::int64_t> found =
+      fields.value("eos_token_id").is_array()
+          ? fields.integers("eos_token_id")
+          : std::vector<std::int64_t>{fields.integer("eos_token_id")};
+  std::vector<int> ids;
+  for (const std::int64_t id : found) {
+    if (id >= 0 && id < config.vocab_size) ids.push_back(static_cast<int>(id));
+  }
+  return ids;
 }
 
 }  // namespace detail
+
+template <Scalar T>
+GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const ModelOptions& options) {
+  GPT2Config config = GPT2Config::from_file(folder / "config.json");
+  const detail::BaseTensors tensors(folder, config);
+  // A head that is there but equal to wte is tied, unless the configuration says it is not.
+  const bool separate = tensors.has_head();
+  const bool tied = config.tie_word_embeddings;
+  config.tie_word_embeddings = !separate;
+  GPT2 model(config, options, Uninitialised{});
+  for (Parameter<T>* p : model.parameters()) tensors.read(*p, options.frozen_dtype);
+  if (separate && tied && model.network_->head_equals_wte()) {
+    model.network_->lm_head.reset();
+    model.config_.tie_word_embeddings = true;
+  }
+  model.name_or_path_ = folder.string();
+  model.eos_token_ids_ = detail::read_end_tokens(folder, config);
+  return model;
+}
+
+template <Scalar T>
+void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
+                              const SaveOptions& options) const {
+  std::vector<TensorRef> tensors;
+  for (const Parameter<T>* p : parameters()) {
+    TensorRef ref{.name = p->name(), .shape = p->shape()};
+    if (ref.name != detail::kHeadName) ref.name.insert(0, detail::kTransformerPrefix);
+    if (p->is_bfloat16()) {
+      ref.data = std::span(p->operand().half, static_cast<std::size_t>(p->size()));
+    } else {
+      ref.data = p->value().span();
+    }
+    tensors.push_back(std::move(ref));
+  }
+  Json generation = {{"_from_model_config", true}};
+  if (config_.bos_token_id >= 0) generation["bos_token_id"] = config_.bos_token_id;
+  if (eos_token_ids_.size() == 1) generation["eos_token_id"] = eos_token_ids_.front();
+  if (eos_token_ids_.size() > 1) generation["eos_token_id"] = eos_token_ids_;
+  make_directories(folder);
+  SafetensorsWriteOptions format;  // g++ 12 fails on a braced temporary here
+  format.dtype = options.dtype;
+  write_safetensors(folder / "model.safetensors", tensors, format);
+  write_file_atomically(folder / "config.json", config_.to_json(to_string(options.dtype)) + '\n');
+  write_file_atomically(folder / "generation_config.json", dump_sorted(generation) + '\n');
+}
+
+#if !SOLO_HEADER_ONLY
+#define SOLO_INSTANTIATE(T)                                                                     \
+  template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&); \
+  template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
 }  // namespace solo::inline SOLO_ABI

@@ -194,7 +194,7 @@ SOLO_INLINE std::string Tokenizer::decode(std::span<const int> ids) const {
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) const {
-  solo::create_directories(dir);
+  make_directories(dir);
   for (const KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
 }
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The `solo` program: fine-tune, generate, score and look at GPT-2 models and adapters.
+#include "program.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+
+namespace solo::cli {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+/// One line on stderr, whatever the message holds.
+void report(std::string_view message) {
+  std::string line = "error: ";
+  for (const char c : message.substr(0, 990)) line += c == '\n' || c == '\r' ? ' ' : c;
+  std::cerr << line << '\n';
+}
+
+int run_command(const std::vector<Command>& commands) {
+  try {
+    for (const Command& command : commands) {
+      if (!command.app->parsed()) continue;
+      command.run();
+      std::cout.flush();
+      if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");
+      return 0;
+    }
+    return kUsage;  // CLI11 requires a command
+  } catch (const UsageError& e) {
+    report(e.what());
+    return kUsage;
+  } catch (const std::bad_alloc&) {
+    report("out of memory");
+  } catch (const std::exception& e) {
+    report(e.what());
+  }
+  return kFailure;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App program{"Fine-tunes GPT-2 on a CPU with SoloConnection, LoRA and other adapters."};
+  program.require_subcommand(1);
+  program.set_version_flag("--version", SOLO_VERSION_STRING);
+  Common common;
+  std::vector<Command> commands;
+  for (const auto add : {add_train, add_generate, add_score, add_tokenize, add_params, add_inspect,
+                         add_doctor}) {
+    commands.push_back(add(program, common));
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return program.exit(e);
+  } catch (const CLI::ParseError& e) {
+    report(e.what());
+    return kUsage;
+  }
+  return run_command(commands);
+}
+
+}  // namespace
+}  // namespace solo::cli
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  return solo::cli::run_program(argc, argv);
+}

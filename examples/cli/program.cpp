@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "program.hpp"
+
+#include <iostream>
+
+namespace solo::cli {
+
+CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
+                         const std::string& description) {
+  CLI::App* const app = program.add_subcommand(name, description);
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app->add_flag("--json", common.json, "print the result as JSON on stdout, and nothing else there");
+  app->add_flag("--quiet", common.quiet, "no progress on stderr");
+  app->add_option("--threads", common.threads, "threads to compute with; 0 takes all cores")
+      ->check(CLI::Range(0, 1024));
+  return *app;
+}
+
+CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,
+                      const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name, [&value](const std::string& text) { value = text; }, description)
+      ->type_name("PATH")
+      ->check([name](const std::string& text) {
+        return text.empty() ? name + ": the path is empty" : std::string();
+      });
+}
+
+void print(std::string_view text) {
+  std::cout << text;
+  if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");
+}
+
+void print_line(const Json& value) { print(dump_line(value) + '\n'); }
+
+void warn(std::string_view text) { std::cerr << concat("warning: ", text, '\n'); }
+
+std::vector<std::string> split_list(const std::string& option, std::string_view text) {
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end == begin) throw UsageError(concat(option, ": an empty item in ", quoted(text)));
+    items.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return items;
+}
+
+}  // namespace solo::cli

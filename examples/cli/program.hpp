@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// What the commands of the `solo` program share: options, results, errors.
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/io/json.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace solo::cli {
+
+/// Options of every command.
+struct Common {
+  bool json = false;
+  bool quiet = false;
+  int threads = 0;
+};
+
+/// A wrong command line that CLI11 cannot see; exit status 2.
+class UsageError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A command of the program: its options in CLI11, and what it does.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<void()> run;
+};
+
+/// Adds a subcommand with the common options. Every option may be given once.
+CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
+                         const std::string& description);
+/// A path option; the empty path is a usage error.
+CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,
+                      const std::string& description);
+
+/// Writes to stdout; IoError if that fails.
+void print(std::string_view text);
+/// One line of JSON on stdout.
+void print_line(const Json& value);
+/// A line on stderr that begins with "warning: ".
+void warn(std::string_view text);
+
+/// Splits "a,b,c"; UsageError for an empty item.
+std::vector<std::string> split_list(const std::string& option, std::string_view text);
+
+Command add_train(CLI::App& program, Common& common);
+Command add_generate(CLI::App& program, Common& common);
+Command add_score(CLI::App& program, Common& common);
+Command add_tokenize(CLI::App& program, Common& common);
+Command add_params(CLI::App& program, Common& common);
+Command add_inspect(CLI::App& program, Common& common);
+Command add_doctor(CLI::App& program, Common& common);
+
+}  // namespace solo::cli

@@ -7,11 +7,21 @@
 #include <solo/core/parallel.hpp>
 
 #include <cstdint>
-#include <limits>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// "nan", "inf" or "-inf"; to_chars also says "-nan".
+[[nodiscard]] inline std::string_view non_finite_name(double x) noexcept {
+  if (x > 0.0) return "inf";
+  return x < 0.0 ? "-inf" : "nan";
+}
+
+}  // namespace detail
 
 /// Options of gradient_norm and clip_grad_norm.
 struct GradientNormOptions {

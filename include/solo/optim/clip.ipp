@@ -53,12 +53,13 @@ void for_each_block(ThreadPool* pool, Index count, const F& f) {
 
 template <Scalar T>
 [[noreturn]] void refuse_gradient(Parameter<T>& p, std::int64_t step) {
-  std::string where = step > 0 ? concat("step ", step, ": ") : std::string();
+  const std::string where = step > 0 ? concat("step ", step, ": ") : std::string();
   const auto gradient = p.grad().span();
   for (std::size_t i = 0; i < gradient.size(); ++i) {
-    if (is_finite(static_cast<double>(gradient[i]))) continue;
+    const auto g = static_cast<double>(gradient[i]);
+    if (is_finite(g)) continue;
     fail<NumericError>("numeric.gradient", where, "the gradient of ", quoted(p.name()), " is ",
-                       gradient[i], " at element ", i);
+                       non_finite_name(g), " at element ", i);
   }
   fail<NumericError>("numeric.gradient", where, "the norm of the gradient of ", quoted(p.name()),
                      " is too large");

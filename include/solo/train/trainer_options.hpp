@@ -3,6 +3,7 @@
 /// Options of a training run, with the names and defaults of the `solo train` command.
 #pragma once
 
+#include <solo/core/scalar.hpp>
 #include <solo/optim/schedule.hpp>
 
 #include <cstdint>

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The files a training run leaves in its output folder, with the Hugging Face Trainer's fields.
+#pragma once
+
+#include <solo/io/file.hpp>
+#include <solo/train/train_info.hpp>
+#include <solo/train/trainer_options.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// The fields of transformers' TrainerState that have a meaning here.
+struct TrainerState {
+  double epoch = 0.0;
+  std::int64_t global_step = 0;
+  std::int64_t max_steps = 0;
+  std::int64_t num_train_epochs = 0;  ///< begun
+  std::int64_t logging_steps = 0;
+  std::int64_t eval_steps = 0;
+  Index train_batch_size = 0;
+  std::int64_t num_input_tokens_seen = 0;
+  std::vector<LogEntry> log_history = {};
+
+  /// The text of a trainer_state.json.
+  [[nodiscard]] std::string to_json() const;
+};
+
+/// One line of log.jsonl, without the newline.
+[[nodiscard]] std::string to_json_line(const LogEntry& entry);
+
+/// The text of a training_args.json: all options but output_dir, and the fields of extra_args.
+/// Throws FormatError when extra_args is no JSON object, ConfigError ("train.extra_args") when a
+/// field of it is an option already.
+[[nodiscard]] std::string training_args_json(const TrainerOptions& options);
+
+/// Writes log.jsonl line by line, and the other two files. The folder and training_args.json come
+/// with open(); nothing is written when output_dir is empty.
+class TrainLog {
+ public:
+  /// Touches no file. Throws as training_args_json.
+  explicit TrainLog(const TrainerOptions& options);
+  /// Makes the folder and starts log.jsonl anew; does nothing the second time. Throws IoError.
+  void open();
+  /// Adds a line, flushed. Opens if need be.
+  void write(const LogEntry& entry);
+  /// Replaces trainer_state.json. Opens if need be.
+  void write_state(const TrainerState& state);
+
+ private:
+  std::filesystem::path folder_;
+  std::string training_args_;
+  std::optional<AppendFile> lines_;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/train/train_log.ipp>  // IWYU pragma: keep
+#endif

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -190,6 +191,14 @@ struct LinearCall {
   Parameter<T>* bias = nullptr;    ///< (out), the one that was used
 };
 
+/// Weight and bias of a linear layer that an adapter's change is to be put into.
+template <Scalar T>
+struct MergeTarget {
+  LinearSite site;
+  MatrixView<T> weight;  ///< (in, out)
+  std::span<T> bias;     ///< (out)
+};
+
 /// Changes the output of linear layers (LoRA and its kin).
 template <Scalar T>
 class LinearAdapter : public Adapter<T> {
@@ -199,6 +208,11 @@ class LinearAdapter : public Adapter<T> {
   [[nodiscard]] virtual std::vector<LinearSite> sites() const = 0;
   /// The layer's new output: a new Var, or call.y changed in place.
   [[nodiscard]] virtual Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) = 0;
+  /// For GPT2::merge_adapter: changes weight and bias so that the layer alone gives the output that
+  /// apply() gives when nothing drops out; false if that is not possible.
+  [[nodiscard]] virtual bool merge(ThreadPool& /*pool*/, const MergeTarget<T>& /*target*/) {
+    return false;
+  }
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// LoRA on a model (arXiv 2106.09685): low-rank updates of linear layers.
+#pragma once
+
+#include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/dora_update.hpp>
+#include <solo/adapters/lora/low_rank_update.hpp>
+#include <solo/adapters/lora/plan.hpp>
+#include <solo/autograd/parameter.hpp>
+#include <solo/autograd/tape.hpp>
+#include <solo/nn/gpt2.hpp>
+#include <solo/nn/hooks.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+/// y += s · drop(x) AᵀBᵀ in the layers that the configuration chooses, and what peft adds to it:
+/// DoRA, biases, modules trained in full.
+template <Scalar T>
+class LoraAdapter final : public LinearAdapter<T> {
+ public:
+  /// Initial values by config.seed. Throws as LoraConfig::validate.
+  LoraAdapter(const LoraConfig& config, const GPT2<T>& model);
+
+  /// As it was made or loaded.
+  [[nodiscard]] const LoraConfig& config() const noexcept { return config_; }
+  /// Another dropout for training. Throws ConfigError ("config.range").
+  void set_dropout(double p);
+
+  /// Makes a loaded adapter one of parts of c_attn: `target_modules` are those it was made with,
+  /// "c_attn.q" and the like among them. From here on only the blocks of B that belong to them
+  /// train, everything else in B stays zero. Throws ConfigError ("lora.parts") when B is not zero
+  /// there, or its rank does not divide. Call it before an optimizer sees the parameters.
+  void keep_parts(const std::vector<std::string>& target_modules);
+
+  [[nodiscard]] std::vector<LinearSite> sites() const override;
+  [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
+  [[nodiscard]] std::vector<std::pair<std::string, Parameter<T>*>> replacements() override;
+  [[nodiscard]] Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) override;
+  [[nodiscard]] bool merge(ThreadPool& pool, const MergeTarget<T>& target) override;
+
+  [[nodiscard]] std::string peft_type() const override { return "LORA"; }
+  [[nodiscard]] std::string file_prefix() const override {
+    return std::string(LoraConfig::kFilePrefix);
+  }
+  [[nodiscard]] std::string config_json(std::string_view base_model) const override {
+    return file_config_.to_json(base_model);
+  }
+  [[nodiscard]] std::vector<FileTensor<T>> export_tensors(FileContent content) override;
+  void import_tensors(std::vector<FileTensor<T>> tensors) override;
+
+ private:
+  struct Layer {
+    detail::LoraSite plan;
+    Parameter<T> a;  ///< (parts · rank, in)
+    Parameter<T> b;  ///< (columns of the parts, rank): the blocks, one after the other
+    std::unique_ptr<Parameter<T>> bias;
+    std::unique_ptr<Parameter<T>> magnitude;
+
+    Layer(const detail::LoraSite& site, const LoraConfig& config);
+    void initialise(const LoraConfig& config, const GPT2<T>& model);
+    /// Sets parts and blocks of the update.
+    [[nodiscard]] LowRankArgs<T> args() const;
+    /// B as the file has it, (out, parts · rank) with zeros outside the blocks, and back.
+    [[nodiscard]] Tensor<T> expanded(const Tensor<T>& blocks) const;
+    [[nodiscard]] Tensor<T> compact(const Tensor<T>& full) const;
+    void keep_parts(const std::array<bool, 3>& parts, bool rslora);
+  };
+  struct Copy {
+    std::string base;
+    Parameter<T> parameter;
+  };
+
+  [[nodiscard]] Layer& layer(const LinearSite& site) const;
+  /// f(parameter, layer of it or null) in file order.
+  template <class F>
+  void for_parameters(const F& f);
+
+  LoraConfig config_;
+  LoraConfig file_config_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<Layer*> by_site_;
+  std::vector<std::unique_ptr<Copy>> copies_;
+};
+
+/// For GPT2::add_adapter.
+template <Scalar T>
+[[nodiscard]] std::unique_ptr<Adapter<T>> make_adapter(const LoraConfig& config,
+                                                       const GPT2<T>& model);
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/adapters/lora/adapter.ipp>  // IWYU pragma: keep
+#endif

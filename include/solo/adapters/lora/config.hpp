@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// LoRA's configuration, with the names of peft's LoraConfig.
+#pragma once
+
+#include <solo/adapters/adapter_tensor.hpp>
+#include <solo/adapters/modules.hpp>
+#include <solo/core/scalar.hpp>
+#include <solo/nn/gpt2_config.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+class JsonFields;
+
+/// Which biases of the base train with the adapter, each as a copy of the adapter's own.
+enum class LoraBias { none, all, lora_only };
+/// "none", "all" or "lora_only".
+[[nodiscard]] std::string_view to_string(LoraBias bias) noexcept;
+/// Throws ConfigError ("config.value") for another text.
+[[nodiscard]] LoraBias lora_bias_from(std::string_view text);
+
+/// Low-rank adaptation (Hu et al. 2021) of the linear layers of the blocks: y += s · drop(x) AᵀBᵀ,
+/// s = lora_alpha / r. Fields mean what they mean in peft 0.21; one more target is known:
+/// "c_attn.q", "c_attn.k" and "c_attn.v" adapt parts of c_attn as LoRA's own code does, r rows of A
+/// for each.
+struct LoraConfig {
+  Index r = 8;
+  double lora_alpha = 8;
+  double lora_dropout = 0;
+  ModuleNames target_modules = {"c_attn"};
+  ModuleNames exclude_modules = {};
+  bool use_rslora = false;  ///< s = lora_alpha / √r
+  /// Other ranks and alphas by module: keys are expressions that match a name from its begin or
+  /// after a dot; the first one that matches counts.
+  std::vector<std::pair<std::string, Index>> rank_pattern = {};
+  std::vector<std::pair<std::string, double>> alpha_pattern = {};
+  std::vector<Index> layers_to_transform = {};   ///< empty: all; for a list of targets only
+  std::vector<std::string> layers_pattern = {};  ///< name of the list of blocks: "h"
+  LoraBias bias = LoraBias::none;
+  bool lora_bias = false;                         ///< a bias in B, multiplied by s
+  bool use_dora = false;                          ///< weight-decomposed (Liu et al. 2024)
+  bool init_lora_weights = true;                  ///< B zero; false: B random like A
+  std::vector<std::string> modules_to_save = {};  ///< modules that train in full, as copies
+  std::uint64_t seed = 42;                        ///< of A; not written to the file
+
+  /// What the names in a file begin with.
+  static constexpr std::string_view kFilePrefix = "base_model.model.";
+
+  /// Reads peft's adapter_config.json. Throws FormatError or ConfigError naming the key.
+  [[nodiscard]] static LoraConfig from_json(const JsonFields& fields);
+  /// Text of an adapter_config.json that peft loads, parts of c_attn aside.
+  [[nodiscard]] std::string to_json(std::string_view base_model) const;
+  /// Throws ConfigError naming the field that is wrong, or wrong for this base.
+  void validate(const GPT2Config& base) const;
+  /// The tensors of the file. Throws as validate().
+  [[nodiscard]] std::vector<AdapterTensor> tensors(const GPT2Config& base) const;
+  /// Whether peft writes a tensor of this name that it does not read.
+  [[nodiscard]] bool ignores(std::string_view name) const;
+};
+
+/// Elements that train. Throws as LoraConfig::validate.
+[[nodiscard]] Index parameter_count(const LoraConfig& config, const GPT2Config& base);
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/adapters/lora/config.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/plan.hpp>
+#include <solo/adapters/module_json.hpp>
+#include <solo/core/error.hpp>
+#include <solo/io/json_fields.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+
+namespace solo::inline SOLO_ABI {
+
+SOLO_INLINE std::string_view to_string(LoraBias bias) noexcept {
+  switch (bias) {
+    case LoraBias::none:
+      return "none";
+    case LoraBias::all:
+      return "all";
+    case LoraBias::lora_only:
+      return "lora_only";
+  }
+  return "unknown";
+}
+
+SOLO_INLINE LoraBias lora_bias_from(std::string_view text) {
+  for (const LoraBias bias : {LoraBias::none, LoraBias::all, LoraBias::lora_only}) {
+    if (to_string(bias) == text) return bias;
+  }
+  fail<ConfigError>("config.value", "bias: expected none, all or lora_only, found ", quoted(text));
+}
+
+namespace detail {
+
+/// Keys of peft 0.21 that only this value is known for.
+struct LoraFixedKey {
+  std::string_view key;
+  std::string_view value;  ///< JSON
+};
+
+[[nodiscard]] inline std::span<const LoraFixedKey> lora_fixed_keys() {
+  static constexpr std::array kKeys = {LoraFixedKey{"alora_invocation_tokens", "null"},
+                                       LoraFixedKey{"arrow_config", "null"},
+                                       LoraFixedKey{"corda_config", "null"},
+                                       LoraFixedKey{"ensure_weight_tying", "false"},
+                                       LoraFixedKey{"eva_config", "null"},
+                                       LoraFixedKey{"kasa_config", "null"},
+                                       LoraFixedKey{"layer_replication", "null"},
+                                       LoraFixedKey{"loftq_config", "{}"},
+                                       LoraFixedKey{"lora_ga_config", "null"},
+                                       LoraFixedKey{"megatron_config", "null"},
+                                       LoraFixedKey{"megatron_core", "\"megatron.core\""},
+                                       LoraFixedKey{"monteclora_config", "null"},
+                                       LoraFixedKey{"qalora_group_size", "16"},
+                                       LoraFixedKey{"target_parameters", "null"},
+                                       LoraFixedKey{"trainable_token_indices", "null"},
+                                       LoraFixedKey{"use_bdlora", "null"},
+                                       LoraFixedKey{"use_qalora", "false"},
+                                       LoraFixedKey{"velora_config", "null"}};
+  return kKeys;
+}
+
+inline void check_lora_keys(const JsonFields& fields) {
+  std::vector<std::string_view> allowed = {
+      "alpha_pattern",  "bias",      "exclude_modules",   "fan_in_fan_out",
+      "layers_pattern", "lora_bias", "init_lora_weights", "layers_to_transform",
+      "lora_alpha",     "r",         "lora_dropout",      "modules_to_save",
+      "rank_pattern",   "use_dora",  "target_modules",    "use_rslora"};
+  append_common_keys(allowed);
+  for (const LoraFixedKey& fixed : lora_fixed_keys()) allowed.push_back(fixed.key);
+  fields.reject_unknown_keys(allowed);
+  for (const LoraFixedKey& fixed : lora_fixed_keys()) {
+    const Json* value = fields.find(fixed.key);
+    if (value == nullptr || dump_line(*value) == fixed.value) continue;
+    fail<ConfigError>("lora.unsupported", fields.where(fixed.key), ": expected ", fixed.value,
+                      ", the only value supported, found ", describe(*value));
+  }
+  check_common_fields(fields);
+  if (!fields.absent("fan_in_fan_out")) (void)fields.boolean("fan_in_fan_out");
+}
+
+/// {"key": value, …} in the order of the file; null is an empty one.
+template <class Value, class Read>
+[[nodiscard]] std::vector<std::pair<std::string, Value>> read_pattern(const JsonFields& fields,
+                                                                      std::string_view key,
+                                                                      const Read& read) {
+  std::vector<std::pair<std::string, Value>> pattern;
+  if (fields.absent(key)) return pattern;
+  const JsonFields object = fields.object(key);
+  for (const auto& item : object.json().items()) {
+    pattern.emplace_back(item.key(), read(object, item.key()));
+  }
+  return pattern;
+}
+
+inline void read_layers(const JsonFields& fields, LoraConfig& config) {
+  if (const Json* value = fields.find("layers_to_transform"); value != nullptr) {
+    if (value->is_array()) {
+      for (const std::int64_t i : fields.integers("layers_to_transform", {.min = 0})) {
+        config.layers_to_transform.push_back(i);
+      }
+    } else if (!value->is_null()) {
+      config.layers_to_transform = {fields.integer("layers_to_transform", {.min = 0})};
+    }
+  }
+  config.layers_pattern = read_names(fields, "layers_pattern");
+  std::erase(config.layers_pattern, "");
+}
+
+[[nodiscard]] inline Json number_json(double value) {
+  constexpr double kExact = 9007199254740992.0;
+  if (std::abs(value) < kExact && value == std::trunc(value)) {
+    return static_cast<std::int64_t>(value);
+  }
+  return value;
+}
+
+template <class Value, class Write>
+[[nodiscard]] Json pattern_json(const std::vector<std::pair<std::string, Value>>& pattern,
+                                const Write& write) {
+  Json object = Json::object();
+  for (const auto& [key, value] : pattern) object[key] = write(value);
+  return object;
+}
+
+}  // namespace detail
+
+SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
+  detail::check_lora_keys(fields);
+  constexpr std::int64_t kMaxRank = std::int64_t{1} << 24;
+  LoraConfig config;
+  config.r = fields.integer_or("r", config.r, {.min = 1, .max = kMaxRank});
+  config.lora_alpha = fields.number_or("lora_alpha", config.lora_alpha);
+  config.lora_dropout = fields.number_or("lora_dropout", config.lora_dropout);
+  if (!fields.absent("target_modules")) {
+    config.target_modules = detail::read_modules(fields, "target_modules");
+  }
+  config.exclude_modules = detail::read_modules(fields, "exclude_modules");
+  config.use_rslora = fields.boolean_or("use_rslora", false);
+  config.rank_pattern = detail::read_pattern<Index>(
+      fields, "rank_pattern", [](const JsonFields& object, const std::string& key) {
+        return static_cast<Index>(object.integer(key, {.min = 1, .max = kMaxRank}));
+      });
+  config.alpha_pattern = detail::read_pattern<double>(
+      fields, "alpha_pattern",
+      [](const JsonFields& object, const std::string& key) { return object.number(key); });
+  detail::read_layers(fields, config);
+  config.bias = lora_bias_from(fields.string_or("bias", "none"));
+  config.lora_bias = fields.boolean_or("lora_bias", false);
+  config.use_dora = fields.boolean_or("use_dora", false);
+  config.modules_to_save = detail::read_names(fields, "modules_to_save");
+  return config;
+}
+
+SOLO_INLINE std::string LoraConfig::to_json(std::string_view base_model) const {
+  Json json = detail::common_json("LORA", base_model);
+  json["bias"] = to_string(bias);
+  json["fan_in_fan_out"] = true;
+  json["init_lora_weights"] = true;
+  json["layers_pattern"] = layers_pattern.empty() ? Json(nullptr) : Json(layers_pattern);
+  json["layers_to_transform"] =
+      layers_to_transform.empty() ? Json(nullptr) : Json(layers_to_transform);
+  json["lora_alpha"] = detail::number_json(lora_alpha);
+  json["lora_dropout"] = lora_dropout;
+  json["modules_to_save"] = modules_to_save.empty() ? Json(nullptr) : Json(modules_to_save);
+  json["r"] = r;
+  json["target_modules"] = detail::modules_json(target_modules);
+  // Keys that older versions of peft do not know are written only where they say something.
+  if (!rank_pattern.empty()) {
+    json["rank_pattern"] = detail::pattern_json(rank_pattern, [](Index v) { return Json(v); });
+  }
+  if (!alpha_pattern.empty()) {
+    json["alpha_pattern"] = detail::pattern_json(alpha_pattern, detail::number_json);
+  }
+  if (!exclude_modules.empty()) json["exclude_modules"] = detail::modules_json(exclude_modules);
+  if (use_rslora) json["use_rslora"] = true;
+  if (lora_bias) json["lora_bias"] = true;
+  if (use_dora) json["use_dora"] = true;
+  return dump_sorted(json);
+}
+
+SOLO_INLINE void LoraConfig::validate(const GPT2Config& base) const {
+  (void)detail::plan_lora(*this, base);
+}
+
+SOLO_INLINE std::vector<AdapterTensor> LoraConfig::tensors(const GPT2Config& base) const {
+  return detail::lora_file_tensors(*this, detail::plan_lora(*this, base));
+}
+
+SOLO_INLINE bool LoraConfig::ignores(std::string_view name) const {
+  // With both, peft also writes what it wraps the copied modules in.
+  return bias == LoraBias::all && !modules_to_save.empty() && name.ends_with(".bias") &&
+         (name.find(".modules_to_save.") != std::string_view::npos ||
+          name.find(".original_module.") != std::string_view::npos);
+}
+
+SOLO_INLINE Index parameter_count(const LoraConfig& config, const GPT2Config& base) {
+  const detail::LoraPlan plan = detail::plan_lora(config, base);
+  Index count = 0;
+  for (const detail::LoraSite& site : plan.sites) {
+    count += site.total_rank() * site.in + site.b_rows() * site.rank;
+    if (config.lora_bias) count += site.out;
+    if (config.use_dora) count += site.out;
+  }
+  for (const detail::LoraCopy& copy : plan.copies) count += Tensor<float>::count(copy.shape);
+  return count;
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// LoRA and DoRA.
+#pragma once
+
+#include <solo/adapters/lora/adapter.hpp>
+#include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/dora_update.hpp>
+#include <solo/adapters/lora/low_rank.hpp>
+#include <solo/adapters/lora/low_rank_update.hpp>
+#include <solo/adapters/lora/plan.hpp>

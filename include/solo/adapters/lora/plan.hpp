@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// What a LoraConfig means for one model: layers, ranks, scales and copies.
+#pragma once
+
+#include <solo/adapters/lora/config.hpp>
+#include <solo/nn/hooks.hpp>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// One adapted layer.
+struct LoraSite {
+  LinearSite site;
+  std::string module;  ///< "transformer.h.0.attn.c_attn"
+  Index in = 0;
+  Index out = 0;
+  Index rank = 0;      ///< of each part
+  double alpha = 0.0;  ///< of each part
+  double scale = 0.0;
+  std::array<bool, 3> parts = {};  ///< q, k, v of c_attn; none: the whole layer
+
+  [[nodiscard]] bool sliced() const noexcept { return parts[0] || parts[1] || parts[2]; }
+  /// Parts it has, 1 for the whole layer.
+  [[nodiscard]] Index part_count() const noexcept;
+  /// Rows of A: rank · parts.
+  [[nodiscard]] Index total_rank() const noexcept { return rank * part_count(); }
+  /// Rows of B without the zeros between the parts.
+  [[nodiscard]] Index b_rows() const noexcept { return sliced() ? out / 3 * part_count() : out; }
+};
+
+/// A copy of a base tensor that takes its place.
+struct LoraCopy {
+  std::string name;  ///< in the file, after the prefix
+  std::string base;  ///< "h.0.ln_1.bias"
+  std::vector<Index> shape;
+};
+
+struct LoraPlan {
+  std::vector<LoraSite> sites;
+  std::vector<LoraCopy> copies;
+};
+
+/// Checks the configuration and resolves it. Throws ConfigError.
+[[nodiscard]] LoraPlan plan_lora(const LoraConfig& config, const GPT2Config& base);
+
+/// The tensors of the file, in its order: by layer, then the copies.
+[[nodiscard]] std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
+                                                           const LoraPlan& plan);
+/// The configuration as peft reads it: parts of c_attn as one rank, patterns that mean the same in
+/// the alphabetical order that peft's files have.
+[[nodiscard]] LoraConfig peft_form(const LoraConfig& config, const LoraPlan& plan,
+                                   const GPT2Config& base);
+
+/// The parts of c_attn module `module` that list entries such as "c_attn.q" name; with `whole`,
+/// entries that give the module's whole name alone.
+[[nodiscard]] std::array<bool, 3> c_attn_parts(const std::vector<std::string>& targets,
+                                               std::string_view module, bool whole = false);
+
+}  // namespace solo::inline SOLO_ABI::detail
+
+#if SOLO_HEADER_ONLY
+#include <solo/adapters/lora/plan.ipp>  // IWYU pragma: keep
+#endif

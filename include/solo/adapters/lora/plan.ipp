@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/lora/plan.hpp>
+#include <solo/core/error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <set>
+
+namespace solo::inline SOLO_ABI::detail {
+
+inline constexpr std::array<std::string_view, 3> kPartNames = {".q", ".k", ".v"};
+
+SOLO_INLINE Index LoraSite::part_count() const noexcept {
+  return sliced() ? std::count(parts.begin(), parts.end(), true) : 1;
+}
+
+SOLO_INLINE std::array<bool, 3> c_attn_parts(const std::vector<std::string>& targets,
+                                             std::string_view module, bool whole) {
+  std::array<bool, 3> parts = {};
+  if (!names_module("c_attn", module)) return parts;
+  for (const std::string& target : targets) {
+    for (std::size_t i = 0; i < kPartNames.size(); ++i) {
+      const std::string_view entry = target;
+      if (!entry.ends_with(kPartNames[i])) continue;
+      const std::string_view name = entry.substr(0, entry.size() - 2);
+      if (whole ? name == module : names_module(name, module)) parts[i] = true;
+    }
+  }
+  return parts;
+}
+
+/// The configuration's patterns, ready to match; its plain fields checked.
+class LoraPlanner {
+ public:
+  LoraPlanner(const LoraConfig& config, const GPT2Config& base)
+      : config_(config), base_(base), modules_(module_names(base)) {
+    check_values();
+    check_patterns();
+    check_conflicts();
+    compile();
+  }
+
+  [[nodiscard]] LoraPlan plan() {
+    LoraPlan plan;
+    plan.sites = sites();
+    if (plan.sites.empty()) {
+      const bool layers = !config_.layers_to_transform.empty();
+      fail<ConfigError>("lora.target", "target_modules: ", describe_modules(config_.target_modules),
+                        " matches no linear layer of a ", "model of ", base_.n_layer, " blocks",
+                        layers ? " within layers_to_transform and layers_pattern" : "");
+    }
+    select_saved();
+    plan.copies = copies(plan.sites);
+    return plan;
+  }
+
+ private:
+  static void check_alpha(std::string_view field, double alpha) {
+    // Scales are applied as float.
+    if (!(std::abs(alpha) <= static_cast<double>(std::numeric_limits<float>::max()))) {
+      fail<ConfigError>("config.range", field, ": expected a finite number that fits a float, ",
+                        "found ", alpha);
+    }
+  }
+  static void check_rank(std::string_view field, Index rank) {
+    constexpr Index kMaxRank = Index{1} << 24;
+    if (rank < 1 || rank > kMaxRank) {
+      fail<ConfigError>("config.range", field, ": expected 1 to ", kMaxRank, ", found ", rank);
+    }
+  }
+
+  void check_values() const {
+    check_rank("r", config_.r);
+    check_alpha("lora_alpha", config_.lora_alpha);
+    if (!(config_.lora_dropout >= 0.0 && config_.lora_dropout < 1.0)) {
+      fail<ConfigError>("config.range", "lora_dropout: expected 0 <= x < 1, found ",
+                        config_.lora_dropout);
+    }
+    for (const auto& [key, rank] : config_.rank_pattern) {
+      check_rank(concat("rank_pattern: ", quoted(key)), rank);
+    }
+    for (const auto& [key, alpha] : config_.alpha_pattern) {
+      check_alpha(concat("alpha_pattern: ", quoted(key)), alpha);
+    }
+    for (const Index layer : config_.layers_to_transform) {
+      if (layer < 0) {
+        fail<ConfigError>("config.range", "layers_to_transform: expected 0 or more, found ", layer);
+      }
+    }
+    for (const std::string& entry : config_.modules_to_save) {
+      if (entry.empty()) {
+        fail<ConfigError>("lora.modules_to_save", "modules_to_save: an empty name");
+      }
+    }
+  }
+
+  void check_patterns() const {
+    const auto check = [](std::string_view field, const auto& pattern) {
+      std::set<std::string_view> seen;
+      std::size_t count = 0;
+      for (const auto& [key, value] : pattern) {
+        if (!seen.insert(key).second) {
+          fail<ConfigError>("config.value", field, ": the key ", quoted(key), " comes twice");
+        }
+        count += key.size() + 1;
+      }
+      return count;
+    };
+    std::size_t work = check("rank_pattern", config_.rank_pattern);
+    work += check("alpha_pattern", config_.alpha_pattern);
+    work += characters(config_.target_modules) + characters(config_.exclude_modules) +
+            characters(config_.modules_to_save) + characters(config_.layers_pattern) +
+            config_.layers_to_transform.size();
+    check_matching_work("adapter configuration", work, modules_.size());
+  }
+
+  void check_conflicts() const {
+    if (config_.target_modules.is_regex() &&
+        !(config_.layers_to_transform.empty() && config_.layers_pattern.empty())) {
+      fail<ConfigError>("lora.conflict", "layers_to_transform and layers_pattern need a list of ",
+                        "target_modules, found the expression ",
+                        quoted(config_.target_modules.expression()));
+    }
+    if (!config_.layers_pattern.empty() && config_.layers_to_transform.empty()) {
+      fail<ConfigError>("lora.conflict", "layers_pattern: needs layers_to_transform");
+    }
+    if (config_.use_dora && config_.lora_bias) {
+      fail<ConfigError>("lora.conflict", "lora_bias: not possible with use_dora");
+    }
+  }
+
+  void compile() {
+    // peft's "all-linear": the linear layers of the blocks.
+    std::string text = config_.target_modules.expression();
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool all_linear = text == "all-linear";
+    targets_.emplace(all_linear ? ModuleNames{"c_attn", "c_proj", "c_fc"} : config_.target_modules,
+                     "target_modules");
+    excluded_.emplace(config_.exclude_modules, "exclude_modules");
+    for (const std::string& entry : config_.modules_to_save) {
+      saved_patterns_.emplace_back(concat("(.*\\.)?(", entry, ")(\\..*)?"), "modules_to_save");
+    }
+    for (const std::string& entry : config_.layers_pattern) {
+      if (entry.find('|') != std::string::npos) {
+        fail<ConfigError>("pattern.syntax", "layers_pattern: ", quoted(entry),
+                          ": alternatives are not supported; give a list");
+      }
+      layer_patterns_.emplace_back(concat("(.*\\.)?(", entry, ")\\.\\d+\\..*"), "layers_pattern");
+    }
+    const auto key_pattern = [](const std::string& key, std::string_view field) {
+      return ModulePattern(concat("(.*\\.)?(", key, ")$"), field);
+    };
+    for (const auto& [key, rank] : config_.rank_pattern) {
+      ranks_.emplace_back(key_pattern(key, "rank_pattern"), rank);
+    }
+    for (const auto& [key, alpha] : config_.alpha_pattern) {
+      alphas_.emplace_back(key_pattern(key, "alpha_pattern"), alpha);
+    }
+  }
+
+  [[nodiscard]] bool in_layers(std::string_view module, std::optional<Index> layer) const {
+    const std::vector<Index>& layers = config_.layers_to_transform;
+    if (layers.empty()) return true;
+    if (!layer || std::find(layers.begin(), layers.end(), *layer) == layers.end()) return false;
+    return layer_patterns_.empty() ||
+           std::any_of(layer_patterns_.begin(), layer_patterns_.end(),
+                       [&](const ModulePattern& p) { return p.matches(module); });
+  }
+  [[nodiscard]] bool excluded(std::string_view module) const {
+    return excluded_->matches(module) ||
+           std::any_of(saved_patterns_.begin(), saved_patterns_.end(),
+                       [&](const ModulePattern& p) { return p.matches(module); });
+  }
+  /// A whole name in the list counts in every layer.
+  [[nodiscard]] bool named_whole(std::string_view module) const {
+    const std::vector<std::string>& names = config_.target_modules.names();
+    return std::find(names.begin(), names.end(), module) != names.end();
+  }
+
+  [[nodiscard]] std::vector<LoraSite> sites() const {
+    std::vector<LoraSite> result;
+    LinearSite next;
+    std::optional<Index> layer;
+    for (const std::string& module : modules_) {
+      if (module == concat("transformer.h.", layer.value_or(-1) + 1)) {
+        layer = layer.value_or(-1) + 1;
+        next = {static_cast<int>(*layer), LinearKind::attn_c_attn};
+      }
+      const bool inside = layer && module.starts_with(concat("transformer.h.", *layer, "."));
+      const bool linear = inside && module == "transformer." + next.name();
+      const LinearSite site = next;
+      if (linear && next.kind != LinearKind::mlp_c_proj) {
+        next.kind = static_cast<LinearKind>(static_cast<int>(next.kind) + 1);
+      }
+      if (excluded(module)) continue;
+      const bool chosen = in_layers(module, inside ? layer : std::nullopt);
+      const bool whole = (targets_->matches(module) && chosen) || named_whole(module);
+      const auto parts = c_attn_parts(config_.target_modules.names(), module, !chosen);
+      const bool sliced = parts[0] || parts[1] || parts[2];
+      if (!whole && !sliced) continue;
+      if (!linear) {
+        fail<ConfigError>("lora.target",
+                          "target_modules: ", describe_modules(config_.target_modules), " matches ",
+                          quoted(module),
+                          "; only c_attn, c_proj and c_fc of the blocks can be adapted");
+      }
+      if (whole && sliced) {
+        fail<ConfigError>("lora.parts",
+                          "target_modules: ", describe_modules(config_.target_modules), " names ",
+                          quoted(module), " and parts of it");
+      }
+      result.push_back(resolved(site, module, parts));
+    }
+    return result;
+  }
+
+  [[nodiscard]] LoraSite resolved(const LinearSite& site, const std::string& module,
+                                  const std::array<bool, 3>& parts) const {
+    const Index width = base_.n_embd;
+    LoraSite result{.site = site, .module = module, .rank = config_.r, .parts = parts};
+    result.alpha = config_.lora_alpha;
+    result.in = site.kind == LinearKind::mlp_c_proj ? base_.inner() : width;
+    result.out = site.kind == LinearKind::attn_c_attn ? 3 * width
+                 : site.kind == LinearKind::mlp_c_fc  ? base_.inner()
+                                                      : width;
+    const auto first = [&](const auto& patterns, auto& value) {
+      for (const auto& [pattern, other] : patterns) {
+        if (!pattern.matches(module)) continue;
+        value = other;
+        return;
+      }
+    };
+    first(ranks_, result.rank);
+    first(alphas_, result.alpha);
+    const auto rank = static_cast<double>(result.rank);
+    result.scale = result.alpha / (config_.use_rslora ? std::sqrt(rank) : rank);
+    if (result.sliced() && (config_.use_dora || config_.lora_bias)) {
+      fail<ConfigError>("lora.conflict", config_.use_dora ? "use_dora" : "lora_bias",
+                        ": not possible for parts of ", quoted(module));
+    }
+    return result;
+  }
+
+  /// Finds the modules of modules_to_save.
+  void select_saved() {
+    const auto refuse = [](const std::string& entry, const auto&... why) {
+      fail<ConfigError>("lora.modules_to_save", "modules_to_save: ", quoted(entry), why...);
+    };
+    for (const std::string& entry : config_.modules_to_save) {
+      bool found = false;
+      for (const std::string& module : modules_) {
+        if (!module.ends_with(entry)) continue;
+        if (!names_module(entry, module)) {
+          refuse(entry, " is the end of ", quoted(module), ", but no whole name within it");
+        }
+        found = true;
+        saved_.insert(module);
+      }
+      if (!found) refuse(entry, " is no module of the model");
+    }
+    for (const std::string& module : saved_) {
+      for (std::size_t dot = module.find('.'); dot != std::string::npos;
+           dot = module.find('.', dot + 1)) {
+        const std::string outer = module.substr(0, dot);
+        if (saved_.contains(outer)) refuse(module, " lies within ", quoted(outer));
+      }
+    }
+  }
+  [[nodiscard]] bool is_saved(const std::string& module) const {
+    for (std::size_t dot = module.find('.'); dot != std::string::npos;
+         dot = module.find('.', dot + 1)) {
+      if (saved_.contains(module.substr(0, dot))) return true;
+    }
+    return saved_.contains(module);
+  }
+
+  [[nodiscard]] std::vector<LoraCopy> copies(const std::vector<LoraSite>& sites) const {
+    std::set<std::string_view> adapted;
+    for (const LoraSite& site : sites) adapted.insert(site.module);
+    std::vector<LoraCopy> result;
+    std::size_t saved = 0;
+    for (const BaseTensor& tensor : base_tensors(base_)) {
+      const bool target = adapted.contains(tensor.module);
+      if (is_saved(tensor.module)) {
+        ++saved;
+        check_tied(tensor);
+        result.push_back({tensor.full_name(), tensor.base_name(), tensor.shape});
+      } else if (tensor.parameter == "bias" && (config_.bias == LoraBias::all ||
+                                                (config_.bias == LoraBias::lora_only && target))) {
+        const std::string_view name = target ? ".base_layer.bias" : ".bias";
+        result.push_back({concat(tensor.module, name), tensor.base_name(), tensor.shape});
+      }
+    }
+    if (saved == 0 && !saved_.empty()) {
+      fail<ConfigError>("lora.modules_to_save", "modules_to_save: ", quoted(*saved_.begin()),
+                        " has no parameters");
+    }
+    return result;
+  }
+  void check_tied(const BaseTensor& tensor) const {
+    const bool shared = tensor.module == "transformer.wte" || tensor.module == "lm_head";
+    if (shared && base_.tie_word_embeddings) {
+      fail<ConfigError>("lora.modules_to_save", "modules_to_save: ", quoted(tensor.module),
+                        " is the same tensor as ",
+                        quoted(tensor.module == "lm_head" ? "transformer.wte" : "lm_head"),
+                        " in this model, so a copy of it alone is not supported");
+    }
+  }
+
+  const LoraConfig& config_;
+  const GPT2Config& base_;
+  std::vector<std::string> modules_;
+  std::optional<ModuleMatcher> targets_;
+  std::optional<ModuleMatcher> excluded_;
+  std::vector<ModulePattern> saved_patterns_;
+  std::vector<ModulePattern> layer_patterns_;
+  std::vector<std::pair<ModulePattern, Index>> ranks_;
+  std::vector<std::pair<ModulePattern, double>> alphas_;
+  std::set<std::string> saved_;
+};
+
+SOLO_INLINE LoraPlan plan_lora(const LoraConfig& config, const GPT2Config& base) {
+  return LoraPlanner(config, base).plan();
+}
+
+SOLO_INLINE std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
+                                                         const LoraPlan& plan) {
+  std::vector<AdapterTensor> tensors;
+  for (const LoraSite& site : plan.sites) {
+    tensors.push_back({site.module + ".lora_A.weight", {site.total_rank(), site.in}});
+    tensors.push_back({site.module + ".lora_B.weight", {site.out, site.total_rank()}});
+    if (config.lora_bias) tensors.push_back({site.module + ".lora_B.bias", {site.out}});
+    if (config.use_dora) tensors.push_back({site.module + ".lora_magnitude_vector", {site.out}});
+  }
+  for (const LoraCopy& copy : plan.copies) tensors.push_back({copy.name, copy.shape});
+  return tensors;
+}
+
+/// What a file says about a layer: rank and alpha of its parts together.
+struct WholeRank {
+  Index rank = 0;
+  double alpha = 0.0;
+  bool operator==(const WholeRank&) const = default;
+};
+
+[[nodiscard]] inline WholeRank whole_rank(const LoraConfig& config, const LoraSite& site) {
+  if (!site.sliced()) return {site.rank, site.alpha};
+  const auto parts = static_cast<double>(site.part_count());
+  return {site.total_rank(), site.alpha * (config.use_rslora ? std::sqrt(parts) : parts)};
+}
+
+SOLO_INLINE LoraConfig peft_form(const LoraConfig& config, const LoraPlan& plan,
+                                 const GPT2Config& base) {
+  LoraConfig form = config;
+  std::vector<std::string> names;
+  for (std::string name : config.target_modules.names()) {
+    const bool part = std::any_of(kPartNames.begin(), kPartNames.end(), [&](std::string_view p) {
+      return name.ends_with(concat("c_attn", p));
+    });
+    if (part) name.resize(name.size() - 2);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  if (!config.target_modules.is_regex()) form.target_modules = std::move(names);
+
+  std::vector<WholeRank> wanted;
+  for (const LoraSite& site : plan.sites) wanted.push_back(whole_rank(config, site));
+  const bool uniform = std::equal(wanted.begin() + 1, wanted.end(), wanted.begin());
+  if (uniform && config.rank_pattern.empty() && config.alpha_pattern.empty()) {
+    form.r = wanted.front().rank;
+    form.lora_alpha = wanted.front().alpha;
+    return form;
+  }
+  std::sort(form.rank_pattern.begin(), form.rank_pattern.end());
+  std::sort(form.alpha_pattern.begin(), form.alpha_pattern.end());
+  const LoraPlan sorted = plan_lora(form, base);
+  bool same = sorted.sites.size() == wanted.size();
+  for (std::size_t i = 0; same && i < wanted.size(); ++i) {
+    same = whole_rank(form, sorted.sites[i]) == wanted[i];
+  }
+  if (same) return form;
+  form.rank_pattern.clear();
+  form.alpha_pattern.clear();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const std::string& module = plan.sites[i].module;
+    if (wanted[i].rank != form.r) form.rank_pattern.emplace_back(module, wanted[i].rank);
+    if (wanted[i].alpha != form.lora_alpha) {
+      form.alpha_pattern.emplace_back(module, wanted[i].alpha);
+    }
+  }
+  return form;
+}
+
+}  // namespace solo::inline SOLO_ABI::detail

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The configurations that every adapter test runs over: a new kind adds its lines here.
+#pragma once
+
+#include "adapters/gated_tanh.hpp"
+#include "adapters/tiny_model.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace solo::test {
+
+struct ConformanceCase {
+  std::string name;
+  std::function<void(GPT2<float>&, std::string)> add_float;
+  std::function<void(GPT2<double>&, std::string)> add_double;
+  bool loads = true;  ///< load_adapter knows the kind
+};
+
+template <class Config>
+ConformanceCase adapter_case(std::string name, const Config& config) {
+  return {std::move(name),
+          [config](GPT2<float>& m, std::string as) { m.add_adapter(std::move(as), config); },
+          [config](GPT2<double>& m, std::string as) { m.add_adapter(std::move(as), config); }};
+}
+
+inline std::vector<ConformanceCase> solo_cases() {
+  const SoloLinks some = {{0, 1}, {0, 3}, {1, 3}, {3, 4}};
+  const SoloLinks with_self = {{4, 4}, {2, 2}, {0, 2}, {1, 4}, {1, 2}};
+  return {
+      adapter_case("solo", SoloConfig{.r = 3}),
+      adapter_case("solo stride 1", SoloConfig{.r = 3, .stride = 1}),
+      adapter_case("solo first 2", SoloConfig{.r = 3, .stride = 2, .first = 2}),
+      adapter_case("solo wide", SoloConfig{.r = 11, .stride = 1}),
+      adapter_case("solo last", SoloConfig{.r = 2, .links = SoloLinks::last}),
+      adapter_case("solo mirror", SoloConfig{.r = 2, .links = SoloLinks::mirror}),
+      adapter_case("solo self", SoloConfig{.r = 2, .links = SoloLinks::self}),
+      adapter_case("solo self raw",
+                   SoloConfig{.r = 2, .links = SoloLinks::self, .source = SoloSource::raw}),
+      adapter_case("solo list", SoloConfig{.r = 2, .links = some}),
+      adapter_case("solo list raw", SoloConfig{.r = 2, .links = some, .source = SoloSource::raw}),
+      adapter_case("solo list with self", SoloConfig{.r = 2, .links = with_self}),
+      adapter_case("solo list with self raw",
+                   SoloConfig{.r = 2, .links = with_self, .source = SoloSource::raw}),
+      adapter_case("solo identity", SoloConfig{.r = 3, .stride = 1, .init = SoloInit::identity}),
+      adapter_case("solo own maps", SoloConfig{.r = 3, .stride = 1, .share = SoloShare::none}),
+      adapter_case("solo frozen factors",
+                   SoloConfig{.r = 3, .stride = 1, .factors = SoloFactors::frozen}),
+      adapter_case("solo frozen down",
+                   SoloConfig{.r = 3, .stride = 1, .factors = SoloFactors::down_frozen}),
+      adapter_case("solo no e, no bias",
+                   SoloConfig{.r = 3, .stride = 1, .use_e = false, .bias = false}),
+      adapter_case("solo no v", SoloConfig{.r = 3,
+                                           .stride = 1,
+                                           .use_v = false,
+                                           .gate = SoloGate::none,
+                                           .init = SoloInit::identity}),
+      adapter_case("solo clamp",
+                   SoloConfig{.r = 3, .stride = 1, .gate = SoloGate::clamp, .gate_init = 0.5}),
+      adapter_case("solo sigmoid", SoloConfig{.r = 3, .stride = 1, .gate = SoloGate::sigmoid}),
+      adapter_case("solo tanh", SoloConfig{.r = 3, .stride = 1, .gate = SoloGate::tanh}),
+      adapter_case("solo no gate", SoloConfig{.r = 3, .stride = 1, .gate = SoloGate::none}),
+      adapter_case("solo global gate",
+                   SoloConfig{.r = 3, .stride = 1, .gate_scope = SoloGateScope::global}),
+      adapter_case("solo gate 1",
+                   SoloConfig{.r = 3, .stride = 1, .gate_init = 1.0, .init = SoloInit::identity}),
+      adapter_case("solo layer norm",
+                   SoloConfig{.r = 3, .stride = 1, .norm = SoloNorm::layer_norm}),
+      adapter_case("solo everything", SoloConfig{.r = 3,
+                                                 .links = some,
+                                                 .share = SoloShare::none,
+                                                 .gate = SoloGate::tanh,
+                                                 .norm = SoloNorm::rms_norm,
+                                                 .activation = Activation::gelu_new,
+                                                 .source = SoloSource::raw,
+                                                 .scale = 0.5,
+                                                 .dropout = 0.3}),
+      adapter_case("solo full", SoloConfig{.stride = 1,
+                                           .map = SoloMap::full,
+                                           .activation = Activation::gelu_new,
+                                           .dropout = 0.2}),
+      adapter_case("solo full identity", SoloConfig{.stride = 1,
+                                                    .share = SoloShare::none,
+                                                    .map = SoloMap::full,
+                                                    .bias = false,
+                                                    .init = SoloInit::identity,
+                                                    .norm = SoloNorm::rms_norm}),
+      adapter_case("solo diagonal", SoloConfig{.stride = 1, .map = SoloMap::diagonal}),
+      adapter_case(
+          "solo diagonal norm dropout",
+          SoloConfig{
+              .stride = 1, .map = SoloMap::diagonal, .norm = SoloNorm::layer_norm, .dropout = 0.4}),
+      adapter_case("solo scalar",
+                   SoloConfig{.links = some, .map = SoloMap::scalar, .gate_init = 0.0}),
+      adapter_case("solo scalar global", SoloConfig{.stride = 1,
+                                                    .map = SoloMap::scalar,
+                                                    .gate = SoloGate::tanh,
+                                                    .gate_scope = SoloGateScope::global,
+                                                    .gate_init = 0.0,
+                                                    .norm = SoloNorm::rms_norm,
+                                                    .dropout = 0.3}),
+      adapter_case("solo dropout", SoloConfig{.r = 3, .stride = 1, .dropout = 0.5}),
+  };
+}
+
+inline std::vector<ConformanceCase> conformance_cases() {
+  std::vector<ConformanceCase> cases = solo_cases();
+  cases.push_back({"a user's own",
+                   [](GPT2<float>& m, std::string as) {
+                     m.add_adapter(std::move(as), std::make_unique<GatedTanh<float>>(m.config()));
+                   },
+                   [](GPT2<double>& m, std::string as) {
+                     m.add_adapter(std::move(as), std::make_unique<GatedTanh<double>>(m.config()));
+                   },
+                   false});
+  return cases;
+}
+
+}  // namespace solo::test

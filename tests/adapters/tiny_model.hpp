@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Tiny random models and batches, and comparisons bit by bit.
+#pragma once
+
+#include <solo/adapters/adapters.hpp>
+#include <solo/core/rng.hpp>
+#include <solo/nn/nn.hpp>
+
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace solo::test {
+
+inline GPT2Config tiny_config() {
+  return {.vocab_size = 23, .n_positions = 12, .n_embd = 8, .n_layer = 4, .n_head = 2};
+}
+
+/// Adds N(0, deviation) to every element.
+template <Scalar T>
+void disturb(const std::vector<Parameter<T>*>& parameters, double deviation, std::uint64_t seed) {
+  std::uint64_t stream = 0;
+  for (Parameter<T>* p : parameters) {
+    const Philox random(seed, stream++);
+    for (Index i = 0; i < p->size(); ++i) {
+      p->value().data()[i] +=
+          static_cast<T>(deviation * random.normal(static_cast<std::uint64_t>(i)));
+    }
+  }
+}
+
+/// A model in which no tensor is trivial; equal for equal arguments.
+template <Scalar T>
+GPT2<T> tiny_model(const GPT2Config& config = tiny_config(), int threads = 1) {
+  GPT2<T> model(config, {.threads = threads});
+  disturb(model.parameters(), 0.25, 5);
+  return model;
+}
+
+/// Sequences of these lengths with random tokens, every row scored but the first of each longer
+/// one.
+inline Batch random_batch(const std::vector<Index>& lengths, const GPT2Config& config) {
+  Batch batch;
+  batch.seed = 11;
+  batch.step = 3;
+  const Philox random(99);
+  std::uint64_t draw = 0;
+  const auto token = [&] {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(config.vocab_size), draw++));
+  };
+  for (const Index length : lengths) {
+    batch.segments.push_back({.begin = batch.rows(), .length = length});
+    for (Index i = 0; i < length; ++i) {
+      batch.ids.push_back(token());
+      const int target = token();
+      batch.targets.push_back(i == 0 && length > 1 ? kIgnoreIndex : target);
+      if (batch.targets.back() != kIgnoreIndex) ++batch.scored_tokens;
+    }
+    ++batch.examples;
+  }
+  return batch;
+}
+
+template <Scalar T>
+bool same_bits(const Matrix<T>& a, const Matrix<T>& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
+}
+
+template <Scalar T>
+bool same_bits(const Tensor<T>& a, const Tensor<T>& b) {
+  return a.shape() == b.shape() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
+}
+
+template <Scalar T>
+std::vector<Tensor<T>> copies(const std::vector<Parameter<T>*>& parameters) {
+  std::vector<Tensor<T>> result;
+  for (Parameter<T>* p : parameters) result.push_back(p->value().clone());
+  return result;
+}
+
+template <Scalar T>
+std::vector<Tensor<T>> gradients(const std::vector<Parameter<T>*>& parameters) {
+  std::vector<Tensor<T>> result;
+  for (Parameter<T>* p : parameters) result.push_back(p->grad().clone());
+  return result;
+}
+
+template <Scalar T>
+bool same_bits(const std::vector<Tensor<T>>& a, const std::vector<Tensor<T>>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!same_bits(a[i], b[i])) return false;
+  }
+  return true;
+}
+
+/// The call's solo::Error, as "class id: message"; "no error" if it throws none.
+template <class F>
+std::string error_of(const F& call) {
+  try {
+    call();
+  } catch (const ConfigError& e) {
+    return concat("ConfigError ", e.id(), ": ", e.what());
+  } catch (const FormatError& e) {
+    return concat("FormatError ", e.id(), ": ", e.what());
+  } catch (const ShapeError& e) {
+    return concat("ShapeError ", e.id(), ": ", e.what());
+  } catch (const IoError& e) {
+    return concat("IoError ", e.id(), ": ", e.what());
+  } catch (const NumericError& e) {
+    return concat("NumericError ", e.id(), ": ", e.what());
+  }
+  return "no error";
+}
+
+}  // namespace solo::test

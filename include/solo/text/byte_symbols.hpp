@@ -22,20 +22,26 @@ inline constexpr std::array<char32_t, 256> kByteSymbols = [] {
   return symbols;
 }();
 
+namespace detail {
+
+/// The byte of each code point below U+0144, or -1.
+inline constexpr std::array<int, 0x100 + 68> kSymbolBytes = [] {
+  std::array<int, 0x100 + 68> bytes{};
+  bytes.fill(-1);
+  for (std::size_t i = 0; i < kByteSymbols.size(); ++i) {
+    bytes[kByteSymbols[i]] = static_cast<int>(i);
+  }
+  return bytes;
+}();
+
+}  // namespace detail
+
 /// The bytes that a vocabulary entry stands for; empty if some character of it stands for no byte.
 [[nodiscard]] inline std::optional<std::string> bytes_of_symbols(std::string_view symbols) {
-  constexpr std::size_t kCount = 0x100 + 68;
-  constexpr std::array<int, kCount> kBytes = [] {
-    std::array<int, kCount> bytes{};
-    bytes.fill(-1);
-    for (std::size_t i = 0; i < kByteSymbols.size(); ++i)
-      bytes[kByteSymbols[i]] = static_cast<int>(i);
-    return bytes;
-  }();
   std::string out;
   for (std::size_t pos = 0; pos < symbols.size();) {
     const CodePoint c = code_point_at(symbols, pos);
-    const int byte = c.value < kCount ? kBytes[c.value] : -1;
+    const int byte = c.value < detail::kSymbolBytes.size() ? detail::kSymbolBytes[c.value] : -1;
     if (byte < 0) return std::nullopt;
     out += static_cast<char>(byte);
     pos += c.length;

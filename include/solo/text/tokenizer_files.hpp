@@ -40,9 +40,9 @@ struct TokenizerParts {
 class MergeList {
  public:
   explicit MergeList(const Vocabulary& vocabulary) : vocabulary_(&vocabulary) {}
-  /// Adds the merge of two symbols as files write them. `where` begins the message of the
-  /// FormatError "tokenizer.merges" when a part or the result is not in the vocabulary.
-  void add(std::string_view left, std::string_view right, const std::string& where);
+  /// Adds the merge of two symbols as files write them. Returns what is wrong with it (a part or
+  /// the result is not in the vocabulary), or an empty text.
+  [[nodiscard]] std::string add(std::string_view left, std::string_view right);
   [[nodiscard]] std::size_t size() const noexcept { return merges_.size(); }
   [[nodiscard]] const Merge& operator[](std::size_t rank) const { return merges_[rank]; }
   /// The lowest rank whose pair occurred before, or size().
@@ -50,8 +50,6 @@ class MergeList {
   [[nodiscard]] std::vector<Merge> take() { return std::move(merges_); }
 
  private:
-  [[nodiscard]] int part(std::string_view symbols, const std::string& where) const;
-
   const Vocabulary* vocabulary_;
   std::vector<Merge> merges_;
 };

@@ -88,28 +88,23 @@ SOLO_INLINE std::array<int, 256> find_byte_ids(const Vocabulary& vocabulary,
   return ids;
 }
 
-SOLO_INLINE int MergeList::part(std::string_view symbols, const std::string& where) const {
-  const auto bytes = bytes_of_symbols(symbols);
-  const int id = bytes ? vocabulary_->find(*bytes) : -1;
-  if (id < 0) {
-    fail<FormatError>("tokenizer.merges", where, ": ", quoted(symbols),
-                      " is not in the vocabulary");
+SOLO_INLINE std::string MergeList::add(std::string_view left, std::string_view right) {
+  constexpr std::string_view kMissing = " is not in the vocabulary";
+  const auto id_of = [this](std::string_view symbols) {
+    const auto bytes = bytes_of_symbols(symbols);
+    return bytes ? vocabulary_->find(*bytes) : -1;
+  };
+  Merge merge{id_of(left), id_of(right), 0};
+  if (merge.left < 0) return concat(quoted(left), kMissing);
+  if (merge.right < 0) return concat(quoted(right), kMissing);
+  std::string result(vocabulary_->token(merge.left));
+  result += vocabulary_->token(merge.right);
+  merge.result = vocabulary_->find(result);
+  if (merge.result < 0) {
+    return concat("the result of ", quoted(left), " + ", quoted(right), kMissing);
   }
-  return id;
-}
-
-SOLO_INLINE void MergeList::add(std::string_view left, std::string_view right,
-                                const std::string& where) {
-  const int left_id = part(left, where);
-  const int right_id = part(right, where);
-  std::string result(vocabulary_->token(left_id));
-  result += vocabulary_->token(right_id);
-  const int result_id = vocabulary_->find(result);
-  if (result_id < 0) {
-    fail<FormatError>("tokenizer.merges", where, ": the result of ", quoted(left), " + ",
-                      quoted(right), " is not in the vocabulary");
-  }
-  merges_.push_back({left_id, right_id, result_id});
+  merges_.push_back(merge);
+  return {};
 }
 
 SOLO_INLINE std::size_t MergeList::first_duplicate() const {
@@ -125,16 +120,13 @@ SOLO_INLINE std::size_t MergeList::first_duplicate() const {
   return first;
 }
 
-/// Adds "left right"; anything but two symbols with one space between is FormatError
-/// "tokenizer.merges".
-SOLO_INLINE void add_merge_line(MergeList& merges, std::string_view line,
-                                const std::string& where) {
+/// Adds "left right" and returns what is wrong with it, or an empty text.
+[[nodiscard]] SOLO_INLINE std::string add_merge_line(MergeList& merges, std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) {
-    fail<FormatError>("tokenizer.merges", where,
-                      ": expected two symbols with one space between them, found ", quoted(line));
+    return "expected two symbols with one space between them, found " + quoted(line);
   }
-  merges.add(line.substr(0, space), line.substr(space + 1), where);
+  return merges.add(line.substr(0, space), line.substr(space + 1));
 }
 
 SOLO_INLINE std::vector<Merge> read_merges(const std::filesystem::path& path,
@@ -145,9 +137,10 @@ SOLO_INLINE std::vector<Merge> read_merges(const std::filesystem::path& path,
   for (std::string_view line; reader.next_record(line);) {
     if (reader.line_number() == 1 && line.starts_with("#version")) {
       first_line = 2;
-    } else {
-      add_merge_line(merges, line, reader.where());
+      continue;
     }
+    const std::string problem = add_merge_line(merges, line);
+    if (!problem.empty()) fail<FormatError>("tokenizer.merges", reader.where(), ": ", problem);
   }
   const std::size_t duplicate = merges.first_duplicate();
   if (duplicate < merges.size()) {
@@ -278,16 +271,18 @@ SOLO_INLINE std::vector<Merge> read_json_merges(const JsonFields& model,
   MergeList merges(vocabulary);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Json& merge = list[i];
-    const std::string where = model.where(concat("merges.", i));
+    std::string problem;
     if (merge.is_string()) {
-      add_merge_line(merges, merge.get_ref<const std::string&>(), where);
+      problem = add_merge_line(merges, merge.get_ref<const std::string&>());
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
                merge[1].is_string()) {
-      merges.add(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(),
-                 where);
+      problem = merges.add(merge[0].get_ref<const std::string&>(),
+                           merge[1].get_ref<const std::string&>());
     } else {
-      fail<FormatError>("tokenizer.merges", where, ": expected two symbols, found ",
-                        describe(merge));
+      problem = "expected two symbols, found " + describe(merge);
+    }
+    if (!problem.empty()) {
+      fail<FormatError>("tokenizer.merges", model.where(concat("merges.", i)), ": ", problem);
     }
   }
   const std::size_t duplicate = merges.first_duplicate();

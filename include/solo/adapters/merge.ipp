@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/merge.hpp>
+#include <solo/core/error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// The fixed pseudo-random sequence that merging is measured on.
+[[nodiscard]] inline std::vector<int> merge_test_ids(const GPT2Config& config) {
+  constexpr Index kLength = 64;
+  const Philox random(0x50104D45ULL);
+  std::vector<int> ids;
+  for (Index i = 0; i < std::min(kLength, config.n_positions); ++i) {
+    ids.push_back(static_cast<int>(random.below(static_cast<std::uint64_t>(config.vocab_size),
+                                                static_cast<std::uint64_t>(i))));
+  }
+  return ids;
+}
+
+/// Throws NumericError unless every element is finite.
+template <Scalar T>
+void require_finite_merge(const Parameter<T>& p) {
+  for (Index i = 0; i < p.size(); ++i) {
+    if (is_finite(p.value().data()[i])) continue;
+    fail<NumericError>("numeric.merge", p.name(), ": element ", i,
+                       " would not be finite after merging");
+  }
+}
+
+}  // namespace detail
+
+template <Scalar T>
+float GPT2<T>::merge_adapter(std::string_view name) {
+  Slot& slot = require_slot(name);
+  require_unmerged(nullptr);
+  Adapter<T>& adapter = *slot.adapter;
+  if (adapter.as_block() != nullptr) {
+    fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " (", adapter.peft_type(),
+                      ") cannot be merged: it adds functions of block outputs, which no weight of ",
+                      "the base can hold");
+  }
+  const auto replaced = adapter.replacements();
+  std::vector<LinearSite> sites;
+  if (adapter.as_linear() != nullptr) sites = adapter.as_linear()->sites();
+  std::vector<Parameter<T>*> changed;
+  std::set<const Parameter<T>*> seen;
+  const auto change = [&](const std::string& parameter_name) {
+    Parameter<T>& p = parameter(parameter_name);
+    if (p.is_bfloat16()) {
+      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name),
+                        " cannot be merged: ", p.name(),
+                        " is stored as bfloat16, which would lose the change; load the ",
+                        "model with frozen_dtype float32");
+    }
+    if (seen.insert(&p).second) changed.push_back(&p);
+  };
+  for (const auto& item : replaced) change(item.first);
+  for (const LinearSite& site : sites) {
+    change(site.name() + ".weight");
+    change(site.name() + ".bias");
+  }
+
+  const std::vector<int> ids = detail::merge_test_ids(config_);
+  const Matrix<T> before = logits(ids, {.adapter = slot.name});
+  std::vector<std::pair<Parameter<T>*, Tensor<T>>> originals;
+  for (Parameter<T>* p : changed) originals.emplace_back(p, p->value().clone());
+  ActiveHooks<T> hooks = std::exchange(slot.hooks, {});
+  slot.unmerged = std::move(originals);
+  try {
+    for (const auto& [base, tensor] : replaced) {
+      Tensor<T>& value = parameter(base).value();
+      std::copy_n(tensor->value().data(), value.size(), value.data());
+    }
+    for (const LinearSite& site : sites) {
+      const MergeTarget<T> target{site, parameter(site.name() + ".weight").value().matrix(),
+                                  parameter(site.name() + ".bias").value().span()};
+      if (adapter.as_linear()->merge(*pool_, target)) continue;
+      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " (", adapter.peft_type(),
+                        ") cannot be merged: its change of ", site.name(),
+                        " is none of the layer's weight and bias");
+    }
+    for (const Parameter<T>* p : changed) detail::require_finite_merge(*p);
+    const Matrix<T> after = logits(ids, {.adapter = slot.name});
+    const auto worst = static_cast<float>((after - before).cwiseAbs().maxCoeff());
+    if (!after.allFinite()) {
+      fail<NumericError>("numeric.merge", "adapter ", quoted(slot.name),
+                         ": the logits would not be finite after merging");
+    }
+    active_ = &slot;
+    return worst;
+  } catch (...) {
+    for (auto& [p, original] : slot.unmerged) p->value() = std::move(original);
+    slot.unmerged.clear();
+    slot.hooks = std::move(hooks);
+    throw;
+  }
+}
+
+template <Scalar T>
+void GPT2<T>::unmerge_adapter(std::string_view name) {
+  Slot& slot = require_slot(name);
+  if (slot.unmerged.empty()) {
+    fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");
+  }
+  for (auto& [p, original] : slot.unmerged) p->value() = std::move(original);
+  slot.unmerged.clear();
+  connect(slot);
+}
+
+#if !SOLO_HEADER_ONLY
+template float GPT2<float>::merge_adapter(std::string_view);
+template float GPT2<double>::merge_adapter(std::string_view);
+template void GPT2<float>::unmerge_adapter(std::string_view);
+template void GPT2<double>::unmerge_adapter(std::string_view);
+#endif
+
+}  // namespace solo::inline SOLO_ABI

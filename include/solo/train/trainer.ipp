@@ -41,14 +41,13 @@ template <Scalar T>
 [[nodiscard]] AdamW<T> make_optimizer(const TrainerOptions& options,
                                       const std::vector<Parameter<T>*>& parameters,
                                       std::shared_ptr<ThreadPool> pool) {
-  return AdamW<T>(
-      make_param_groups(parameters, {.weight_decay = options.weight_decay,
-                                     .lr_multipliers = options.lr_multipliers}),
-      {.learning_rate = options.learning_rate,
-       .beta1 = options.adam_beta1,
-       .beta2 = options.adam_beta2,
-       .epsilon = options.adam_epsilon,
-       .pool = std::move(pool)});
+  return AdamW<T>(make_param_groups(parameters, {.weight_decay = options.weight_decay,
+                                                 .lr_multipliers = options.lr_multipliers}),
+                  {.learning_rate = options.learning_rate,
+                   .beta1 = options.adam_beta1,
+                   .beta2 = options.adam_beta2,
+                   .epsilon = options.adam_epsilon,
+                   .pool = std::move(pool)});
 }
 
 }  // namespace detail
@@ -65,7 +64,7 @@ class Trainer<T>::Run {
         valid_(valid),
         log_(options_),
         plan_(options_, train.size()),
-        parameters_(detail::require_trainable(model_)),
+        parameters_(require_trainable(model_)),
         optimizer_(detail::make_optimizer(options_, parameters_, model_.pool())),
         tape_(model_.pool()) {}
 
@@ -129,7 +128,7 @@ class Trainer<T>::Run {
                                        .loss_sum = &part});
       sum += part;
       if (!is_finite(sum) || !is_finite(static_cast<double>(loss.item()))) {
-        detail::refuse_loss(model_, step, is_finite(sum) ? static_cast<double>(loss.item()) : sum);
+        refuse_loss(model_, step, is_finite(sum) ? static_cast<double>(loss.item()) : sum);
       }
       tape_.backward(loss);
     }
@@ -160,9 +159,8 @@ class Trainer<T>::Run {
         optimizer_.zero_grad();
         throw;
       }
-      const double clip = options_.max_grad_norm > 0.0
-                              ? clip_factor(info.grad_norm, options_.max_grad_norm)
-                              : 1.0;
+      const double clip =
+          options_.max_grad_norm > 0.0 ? clip_factor(info.grad_norm, options_.max_grad_norm) : 1.0;
       optimizer_.set_learning_rate(info.learning_rate);
       optimizer_.step({.gradient_scale = clip, .check_finite = false});
       optimizer_.zero_grad();

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Everything of train/.
+#pragma once
+
+#include <solo/train/peak_memory.hpp>
+#include <solo/train/progress.hpp>
+#include <solo/train/train_check.hpp>
+#include <solo/train/train_info.hpp>
+#include <solo/train/train_log.hpp>
+#include <solo/train/train_plan.hpp>
+#include <solo/train/trainer.hpp>
+#include <solo/train/trainer_options.hpp>

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/model_adapters.hpp>
+#include <solo/data/dataset.hpp>
+#include <solo/optim/clip.hpp>
+#include <solo/train/train_check.hpp>
+
+#include <array>
+#include <optional>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Throws unless 0 <= id < vocab_size.
+SOLO_INLINE void check_id(const GPT2Config& config, int id, std::string_view what, Index example) {
+  if (id >= 0 && id < config.vocab_size) return;
+  fail<ShapeError>("ids.range", what, ": example ", example, ": expected token ids of 0 to ",
+                   config.vocab_size - 1, ", found ", id);
+}
+
+/// The first element that is not finite, and its number.
+struct NonFinite {
+  Index at = 0;
+  double value = 0.0;
+};
+template <Scalar T>
+std::optional<NonFinite> find_non_finite(const Parameter<T>& p) {
+  const Operand<T> x = p.operand();
+  for (Index row = 0; row < x.rows; ++row) {
+    for (Index col = 0; col < x.cols; ++col) {
+      const Index at = row * x.row_stride + col;
+      const double value = x.half != nullptr ? static_cast<double>(to_float(x.half[at]))
+                                             : static_cast<double>(x.data[at]);
+      if (!is_finite(value)) return NonFinite{row * x.cols + col, value};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+SOLO_INLINE void check_data(const GPT2Config& config, const Dataset& data, std::string_view what) {
+  Index scored = 0;
+  for (Index i = 0; i < data.size(); ++i) {
+    const std::array<Index, 1> one = {i};
+    const Batch batch = data.batch_of(one);
+    if (batch.rows() > config.n_positions) {
+      fail<ShapeError>("sequence.length", what, ": example ", i, " of ", batch.rows(),
+                       " tokens is longer than n_positions ", config.n_positions);
+    }
+    for (const int id : batch.ids) detail::check_id(config, id, what, i);
+    for (const int id : batch.targets) {
+      if (id != kIgnoreIndex) detail::check_id(config, id, what, i);
+    }
+    scored += batch.scored_tokens;
+  }
+  if (scored == 0) {
+    fail<ConfigError>("loss.labels", what, ": nothing to score in ", data.size(), " examples");
+  }
+}
+
+template <Scalar T>
+std::vector<Parameter<T>*> require_trainable(GPT2<T>& model) {
+  std::vector<Parameter<T>*> parameters = model.trainable_parameters();
+  if (parameters.empty()) {
+    fail<ConfigError>("train.nothing", "nothing to train: ",
+                      model.adapter_names().empty()
+                          ? "all parameters of the model are frozen"
+                          : "the base is frozen and no adapter with trainable tensors is active");
+  }
+  return parameters;
+}
+
+template <Scalar T>
+void refuse_loss(GPT2<T>& model, std::int64_t step, double loss) {
+  std::vector<Parameter<T>*> all = model.parameters();
+  if (const std::string name = model.active_adapter(); !name.empty()) {
+    for (Parameter<T>* p : model.adapter(name).parameters()) all.push_back(p);
+  }
+  for (const Parameter<T>* p : all) {
+    if (const auto found = detail::find_non_finite(*p)) {
+      fail<NumericError>("numeric.loss", "step ", step, ": the loss is ",
+                         detail::non_finite_name(loss), "; ", quoted(p->name()), " is ",
+                         detail::non_finite_name(found->value), " at element ", found->at);
+    }
+  }
+  fail<NumericError>("numeric.loss", "step ", step, ": the loss is ", detail::non_finite_name(loss),
+                     " although all weights are finite: the activations overflow");
+}
+
+#if !SOLO_HEADER_ONLY
+template std::vector<Parameter<float>*> require_trainable(GPT2<float>&);
+template std::vector<Parameter<double>*> require_trainable(GPT2<double>&);
+template void refuse_loss(GPT2<float>&, std::int64_t, double);
+template void refuse_loss(GPT2<double>&, std::int64_t, double);
+#endif
+
+}  // namespace solo::inline SOLO_ABI

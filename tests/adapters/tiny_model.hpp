@@ -97,23 +97,4 @@ bool same_bits(const std::vector<Tensor<T>>& a, const std::vector<Tensor<T>>& b)
   return true;
 }
 
-/// The call's solo::Error, as "class id: message"; "no error" if it throws none.
-template <class F>
-std::string error_of(const F& call) {
-  try {
-    call();
-  } catch (const ConfigError& e) {
-    return concat("ConfigError ", e.id(), ": ", e.what());
-  } catch (const FormatError& e) {
-    return concat("FormatError ", e.id(), ": ", e.what());
-  } catch (const ShapeError& e) {
-    return concat("ShapeError ", e.id(), ": ", e.what());
-  } catch (const IoError& e) {
-    return concat("IoError ", e.id(), ": ", e.what());
-  } catch (const NumericError& e) {
-    return concat("NumericError ", e.id(), ": ", e.what());
-  }
-  return "no error";
-}
-
 }  // namespace solo::test

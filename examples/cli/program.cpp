@@ -9,7 +9,8 @@ CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& n
                          const std::string& description) {
   CLI::App* const app = program.add_subcommand(name, description);
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  app->add_flag("--json", common.json, "print the result as JSON on stdout, and nothing else there");
+  app->add_flag("--json", common.json,
+                "print the result as JSON on stdout, and nothing else there");
   app->add_flag("--quiet", common.quiet, "no progress on stderr");
   app->add_option("--threads", common.threads, "threads to compute with; 0 takes all cores")
       ->check(CLI::Range(0, 1024));
@@ -32,9 +33,13 @@ void print(std::string_view text) {
   if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");
 }
 
-void print_line(const Json& value) { print(dump_line(value) + '\n'); }
+void print_line(const Json& value) {
+  print(dump_line(value) + '\n');
+}
 
-void warn(std::string_view text) { std::cerr << concat("warning: ", text, '\n'); }
+void warn(std::string_view text) {
+  std::cerr << concat("warning: ", text, '\n');
+}
 
 std::vector<std::string> split_list(const std::string& option, std::string_view text) {
   std::vector<std::string> items;

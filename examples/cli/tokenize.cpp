@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // solo tokenize: text to ids and back, JSON lines.
-#include "program.hpp"
-
 #include <solo/text/lines.hpp>
 #include <solo/text/tokenizer.hpp>
+
+#include "program.hpp"
 
 #include <memory>
 
@@ -59,7 +59,8 @@ Command add_tokenize(CLI::App& program, Common& common) {
   const auto options = std::make_shared<Options>();
   CLI::App& app = add_subcommand(program, common, "tokenize",
                                  "text to token ids, JSON lines from stdin to stdout");
-  add_path(app, "--tokenizer", options->tokenizer, "folder with vocab.json and merges.txt, or tokenizer.json")
+  add_path(app, "--tokenizer", options->tokenizer,
+           "folder with vocab.json and merges.txt, or tokenizer.json")
       ->required();
   app.add_flag("--decode", options->decode, "ids to text");
   app.add_flag("--no-special", options->no_special, "<|endoftext|> in a text is ordinary text");

@@ -39,7 +39,12 @@ template <Scalar T>
                                                          std::span<const std::vector<int>> prompts,
                                                          const GenerateOptions& options = {});
 
-/// The text that follows `prompt`, without the eos token; bytes that are no UTF-8 become U+FFFD.
+/// New tokens as text: without a final eos token, and with U+FFFD for bytes that are no UTF-8.
+template <Scalar T>
+[[nodiscard]] std::string output_text(const GPT2<T>& model, const Tokenizer& tokenizer,
+                                      std::vector<int> ids, const GenerateOptions& options = {});
+
+/// The text that follows `prompt`, as output_text has it.
 template <Scalar T>
 [[nodiscard]] std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer,
                                    std::string_view prompt, const GenerateOptions& options = {});

@@ -137,19 +137,25 @@ std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::stri
     }
     ids.push_back(tokenizer.eos_token_id());
   }
-  std::vector<int> result = generate_ids(model, std::span(&ids, 1), options).front();
+  return output_text(model, tokenizer, generate_ids(model, std::span(&ids, 1), options).front(),
+                     options);
+}
+
+template <Scalar T>
+std::string output_text(const GPT2<T>& model, const Tokenizer& tokenizer, std::vector<int> ids,
+                        const GenerateOptions& options) {
   const std::vector<int> end = detail::end_tokens(model, options);
-  if (!result.empty() && std::find(end.begin(), end.end(), result.back()) != end.end()) {
-    result.pop_back();
-  }
-  return to_utf8_lossy(tokenizer.decode(result));
+  if (!ids.empty() && std::find(end.begin(), end.end(), ids.back()) != end.end()) ids.pop_back();
+  return to_utf8_lossy(tokenizer.decode(ids));
 }
 
 #if !SOLO_HEADER_ONLY
-#define SOLO_INSTANTIATE(T)                                                            \
-  template std::vector<std::vector<int>> generate_ids<T>(                              \
-      const GPT2<T>&, std::span<const std::vector<int>>, const GenerateOptions&);      \
-  template std::string generate<T>(const GPT2<T>&, const Tokenizer&, std::string_view, \
+#define SOLO_INSTANTIATE(T)                                                               \
+  template std::vector<std::vector<int>> generate_ids<T>(                                 \
+      const GPT2<T>&, std::span<const std::vector<int>>, const GenerateOptions&);         \
+  template std::string output_text<T>(const GPT2<T>&, const Tokenizer&, std::vector<int>, \
+                                      const GenerateOptions&);                            \
+  template std::string generate<T>(const GPT2<T>&, const Tokenizer&, std::string_view,    \
                                    const GenerateOptions&)
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

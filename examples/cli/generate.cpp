@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// solo generate: greedy continuation of prompts.
+#include <solo/generate/generate.hpp>
+#include <solo/text/lines.hpp>
+
+#include "model_arguments.hpp"
+
+#include <memory>
+
+namespace solo::cli {
+namespace {
+
+struct Options {
+  ModelArguments model;
+  std::string prompt;
+  std::filesystem::path input;
+  Index max_new_tokens = 64;
+  int eos_token_id = 0;
+  std::string separator;
+  CLI::Option* prompt_option = nullptr;
+  CLI::Option* input_option = nullptr;
+  CLI::Option* eos_option = nullptr;
+};
+
+/// Prompts as ids, from the one --prompt or the lines of --input.
+struct Prompts {
+  std::vector<std::vector<int>> ids;
+
+  void add_text(const std::optional<Tokenizer>& tokenizer, std::string_view text, bool separator) {
+    if (!tokenizer) {
+      fail<ConfigError>("tokenizer.missing",
+                        "a text prompt needs tokenizer files in the model folder");
+    }
+    ids.push_back(tokenizer->encode(text));
+    if (!separator) return;
+    if (tokenizer->eos_token_id() < 0) {
+      fail<ConfigError>("tokenizer.eos", "--separator eos: the tokenizer has no <|endoftext|>");
+    }
+    ids.back().push_back(tokenizer->eos_token_id());
+  }
+};
+
+std::vector<int> line_ids(const LineReader& lines, const Json& value) {
+  if (!value.is_array()) {
+    fail<FormatError>("json.type", lines.where(), ": input_ids: expected a list");
+  }
+  std::vector<int> ids;
+  for (const Json& item : value) {
+    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > 0x7FFFFFFFU) {
+      fail<FormatError>("json.type", lines.where(),
+                        ": input_ids: expected non-negative integers below 2^31");
+    }
+    ids.push_back(item.get<int>());
+  }
+  return ids;
+}
+
+void read_lines(Prompts& prompts, const Options& options, const std::optional<Tokenizer>& tokenizer,
+                bool separator) {
+  LineReader lines(options.input, {.allow_fifo = true});
+  std::string_view line;
+  while (lines.next_record(line)) {
+    const Json row = parse_json(line, lines.where());
+    if (!row.is_object() || row.size() != 1) {
+      fail<FormatError>("json.type", lines.where(),
+                        ": expected an object with either \"input_ids\" or \"prompt\"");
+    }
+    const auto field = row.begin();
+    if (field.key() == "input_ids") {
+      prompts.ids.push_back(line_ids(lines, field.value()));
+    } else if (field.key() == "prompt" && field.value().is_string()) {
+      prompts.add_text(tokenizer, field.value().get_ref<const std::string&>(), separator);
+    } else {
+      fail<FormatError>("json.unknown_key", lines.where(), ": unexpected field ",
+                        quoted(field.key()), " or not a string");
+    }
+  }
+}
+
+Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& tokenizer,
+                 const std::vector<int>& ids, const GenerateOptions& options) {
+  Json line = {{"output_ids", ids}, {"text", nullptr}};
+  if (tokenizer) line["text"] = output_text(model, *tokenizer, ids, options);
+  return line;
+}
+
+void run(const Options& options, const Common& common) {
+  if (options.prompt_option->count() + options.input_option->count() != 1) {
+    throw UsageError("generate: give either --prompt or --input");
+  }
+  const GPT2<float> model = options.model.load<float>(common);
+  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  const bool separator = options.separator.empty() ? options.model.trained_with_separator()
+                                                   : options.separator == "eos";
+  Prompts prompts;
+  if (options.prompt_option->count() != 0) {
+    prompts.add_text(tokenizer, options.prompt, separator);
+  } else {
+    read_lines(prompts, options, tokenizer, separator);
+  }
+  GenerateOptions generation{.max_new_tokens = options.max_new_tokens};
+  if (options.eos_option->count() != 0) generation.eos_token_id = options.eos_token_id;
+  const std::vector<std::vector<int>> results = generate_ids(model, prompts.ids, generation);
+  for (const std::vector<int>& ids : results) {
+    if (common.json || options.input_option->count() != 0) {
+      print_line(result_line(model, tokenizer, ids, generation));
+    } else {
+      print(output_text(model, *tokenizer, ids, generation) + '\n');
+    }
+  }
+}
+
+}  // namespace
+
+Command add_generate(CLI::App& program, Common& common) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& app = add_subcommand(program, common, "generate", "continues prompts, greedily");
+  options->model.add_to(app);
+  options->prompt_option = app.add_option("--prompt", options->prompt, "one prompt");
+  options->input_option = add_path(app, "--input", options->input,
+                                   "JSON lines {\"prompt\"} or {\"input_ids\"}; JSON lines out");
+  app.add_option("--max-new-tokens", options->max_new_tokens, "tokens to make at most (64)")
+      ->check(CLI::NonNegativeNumber);
+  options->eos_option = app.add_option("--eos-token-id", options->eos_token_id,
+                                       "the token that ends a text; -1: none (the model's own)");
+  app.add_option("--separator", options->separator,
+                 "what follows a prompt: eos or none (as the adapter was trained)")
+      ->check(CLI::IsMember({"eos", "none"}));
+  return {&app, [options, &common] { run(*options, common); }};
+}
+
+}  // namespace solo::cli

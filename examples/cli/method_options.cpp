@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include "method_options.hpp"
+
+#include <solo/io/json_fields.hpp>
+
+#include <charconv>
+
+namespace solo::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& option, std::string_view expected,
+                         std::string_view found) {
+  throw UsageError(concat(option, ": expected ", expected, ", found ", quoted(found)));
+}
+
+template <class N>
+N parse_number(const std::string& option, std::string_view text, std::string_view expected) {
+  N value{};
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec != std::errc{} || result.ptr != end) refuse(option, expected, text);
+  return value;
+}
+Index parse_index(const std::string& option, std::string_view text) {
+  return parse_number<Index>(option, text, "an integer");
+}
+double parse_double(const std::string& option, std::string_view text) {
+  return parse_number<double>(option, text, "a number");
+}
+bool parse_bool(const std::string& option, std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  refuse(option, "true or false", text);
+}
+
+/// "0-4,2-6", or a pattern's name.
+SoloLinks parse_links(const std::string& option, const std::string& text) {
+  if (text.find('-') == std::string::npos) return parse_solo_links("links", text);
+  std::vector<Link> links;
+  for (const std::string& item : split_list(option, text)) {
+    const std::size_t dash = item.find('-');
+    if (dash == std::string::npos) refuse(option, "SRC-DST", item);
+    links.push_back({parse_number<int>(option, item.substr(0, dash), "SRC-DST"),
+                     parse_number<int>(option, item.substr(dash + 1), "SRC-DST")});
+  }
+  return SoloLinks(std::move(links));
+}
+
+/// "none", "linear:T" or "cosine:T".
+SoloGateSchedule parse_schedule(const std::string& option, const std::string& text) {
+  const std::size_t colon = text.find(':');
+  SoloGateSchedule schedule{
+      .kind = parse_choice<SoloScheduleKind>("gate_schedule", text.substr(0, colon))};
+  const bool needs_steps = schedule.kind != SoloScheduleKind::none;
+  if (needs_steps != (colon != std::string::npos)) {
+    refuse(option, "none, linear:STEPS or cosine:STEPS", text);
+  }
+  if (needs_steps) schedule.steps = parse_index(option, text.substr(colon + 1));
+  return schedule;
+}
+
+/// "key=value,key=value" in order.
+template <class N>
+std::vector<std::pair<std::string, N>> parse_pattern(const std::string& option,
+                                                     const std::string& text) {
+  std::vector<std::pair<std::string, N>> pattern;
+  for (const std::string& item : split_list(option, text)) {
+    const std::size_t equals = item.rfind('=');
+    if (equals == std::string::npos || equals == 0) refuse(option, "KEY=VALUE", item);
+    pattern.emplace_back(item.substr(0, equals),
+                         parse_number<N>(option, item.substr(equals + 1), "KEY=VALUE"));
+  }
+  return pattern;
+}
+
+/// One option: what it does to the configurations that have it.
+struct Field {
+  std::string name;
+  std::string help;
+  void (*solo)(SoloConfig& config, const std::string& option, const std::string& text) = nullptr;
+  void (*lora)(LoraConfig& config, const std::string& option, const std::string& text) = nullptr;
+};
+
+using S = SoloConfig;
+using L = LoraConfig;
+using Text = const std::string;
+
+/// In the order they are applied: a preset first.
+const std::vector<Field>& fields() {
+  static const std::vector<Field> list = {
+      {"--preset", "solo: one of the published configurations, such as solo-59",
+       [](S& c, Text&, Text& t) { c = SoloConfig::preset(t); }},
+      {"--rank", "rank (solo 64, lora 8)", [](S& c, Text& o, Text& t) { c.r = parse_index(o, t); },
+       [](L& c, Text& o, Text& t) { c.r = parse_index(o, t); }},
+      {"--dropout", "the adapter's dropout (0)",
+       [](S& c, Text& o, Text& t) { c.dropout = parse_double(o, t); },
+       [](L& c, Text& o, Text& t) { c.lora_dropout = parse_double(o, t); }},
+      {"--bias", "solo: biases in the maps, true or false; lora: none, all or lora_only",
+       [](S& c, Text& o, Text& t) { c.bias = parse_bool(o, t); },
+       [](L& c, Text&, Text& t) { c.bias = lora_bias_from(t); }},
+      {"--links", "solo: stride, last, mirror, self or a list such as 0-4,2-6",
+       [](S& c, Text& o, Text& t) { c.links = parse_links(o, t); }},
+      {"--stride", "solo: distance between linked block outputs (2)",
+       [](S& c, Text& o, Text& t) { c.stride = parse_index(o, t); }},
+      {"--first", "solo: first destination of the stride links",
+       [](S& c, Text& o, Text& t) { c.first = parse_index(o, t); }},
+      {"--share", "solo: all or none",
+       [](S& c, Text&, Text& t) { c.share = parse_choice<SoloShare>("share", t); }},
+      {"--map", "solo: low_rank, diagonal, scalar or full",
+       [](S& c, Text&, Text& t) { c.map = parse_choice<SoloMap>("map", t); }},
+      {"--factors", "solo: trained, frozen or down_frozen",
+       [](S& c, Text&, Text& t) { c.factors = parse_choice<SoloFactors>("factors", t); }},
+      {"--use-e", "solo: true or false",
+       [](S& c, Text& o, Text& t) { c.use_e = parse_bool(o, t); }},
+      {"--use-v", "solo: true or false",
+       [](S& c, Text& o, Text& t) { c.use_v = parse_bool(o, t); }},
+      {"--gate", "solo: linear, clamp, sigmoid, tanh or none",
+       [](S& c, Text&, Text& t) { c.gate = parse_choice<SoloGate>("gate", t); }},
+      {"--gate-scope", "solo: link or global",
+       [](S& c, Text&, Text& t) { c.gate_scope = parse_choice<SoloGateScope>("gate_scope", t); }},
+      {"--gate-init", "solo: the stored gate number (0.1)",
+       [](S& c, Text& o, Text& t) { c.gate_init = parse_double(o, t); }},
+      {"--gate-schedule", "solo: none, linear:STEPS or cosine:STEPS",
+       [](S& c, Text& o, Text& t) { c.gate_schedule = parse_schedule(o, t); }},
+      {"--init", "solo: paper or identity",
+       [](S& c, Text&, Text& t) { c.init = parse_choice<SoloInit>("init", t); }},
+      {"--norm", "solo: none, layer_norm or rms_norm",
+       [](S& c, Text&, Text& t) { c.norm = parse_choice<SoloNorm>("norm", t); }},
+      {"--activation", "solo: identity or gelu_new",
+       [](S& c, Text&, Text& t) { c.activation = parse_choice<Activation>("activation", t); }},
+      {"--source", "solo: corrected or raw",
+       [](S& c, Text&, Text& t) { c.source = parse_choice<SoloSource>("source", t); }},
+      {"--scale", "solo: factor of every link (1)",
+       [](S& c, Text& o, Text& t) { c.scale = parse_double(o, t); }},
+      {"--lora-alpha", "lora: alpha (8)", nullptr,
+       [](L& c, Text& o, Text& t) { c.lora_alpha = parse_double(o, t); }},
+      {"--target-modules", "lora: list of module names (c_attn); c_attn.q, .k, .v are its parts",
+       nullptr, [](L& c, Text& o, Text& t) { c.target_modules = split_list(o, t); }},
+      {"--exclude-modules", "lora: list of module names", nullptr,
+       [](L& c, Text& o, Text& t) { c.exclude_modules = split_list(o, t); }},
+      {"--rank-pattern", "lora: ranks of modules, such as c_fc=4,h.0.attn.c_attn=16", nullptr,
+       [](L& c, Text& o, Text& t) { c.rank_pattern = parse_pattern<Index>(o, t); }},
+      {"--alpha-pattern", "lora: alphas of modules, such as c_fc=16", nullptr,
+       [](L& c, Text& o, Text& t) { c.alpha_pattern = parse_pattern<double>(o, t); }},
+      {"--layers-to-transform", "lora: list of block numbers, from 0", nullptr,
+       [](L& c, Text& o, Text& t) {
+         for (Text& item : split_list(o, t)) c.layers_to_transform.push_back(parse_index(o, item));
+       }},
+      {"--modules-to-save", "lora: list of modules that train in full", nullptr,
+       [](L& c, Text& o, Text& t) { c.modules_to_save = split_list(o, t); }},
+      {"--rslora", "lora: scale by alpha / sqrt(rank)", nullptr,
+       [](L& c, Text& o, Text& t) { c.use_rslora = parse_bool(o, t); }},
+      {"--dora", "lora: weight-decomposed (DoRA)", nullptr,
+       [](L& c, Text& o, Text& t) { c.use_dora = parse_bool(o, t); }},
+      {"--lora-bias", "lora: a bias in B", nullptr,
+       [](L& c, Text& o, Text& t) { c.lora_bias = parse_bool(o, t); }},
+  };
+  return list;
+}
+
+bool is_flag(const Field& field) {
+  return field.name == "--rslora" || field.name == "--dora" || field.name == "--lora-bias";
+}
+
+std::string json_text(const MethodConfig& config) {
+  return std::visit(
+      [](const auto& c) -> std::string {
+        if constexpr (std::is_same_v<decltype(c), const std::monostate&>) {
+          return {};
+        } else {
+          return c.to_json("");
+        }
+      },
+      config);
+}
+
+/// Applies one option. False if the configuration does not have it.
+bool apply(const Field& field, MethodConfig& config, const std::string& text) {
+  if (auto* const solo = std::get_if<SoloConfig>(&config); solo != nullptr && field.solo) {
+    field.solo(*solo, field.name, text);
+    return true;
+  }
+  if (auto* const lora = std::get_if<LoraConfig>(&config); lora != nullptr && field.lora) {
+    field.lora(*lora, field.name, text);
+    return true;
+  }
+  // Methods without dropout accept none of it.
+  return field.name == "--dropout" && parse_double(field.name, text) == 0.0;
+}
+
+}  // namespace
+
+MethodOptions::MethodOptions(CLI::App& app) {
+  app.add_option("--method", method_, "solo, lora, full, bitfit or ln_tuning")
+      ->required()
+      ->check(CLI::IsMember({"solo", "lora", "full", "bitfit", "ln_tuning"}));
+  for (const Field& field : fields()) {
+    const auto store = [this, name = field.name](const std::string& text) { values_[name] = text; };
+    if (is_flag(field)) {
+      app.add_flag_callback(
+             field.name, [store] { store("true"); }, field.help)
+          ->group("Configuration of the adapter");
+    } else {
+      const std::string names =
+          field.name == "--dropout" ? field.name + ",--lora-dropout" : field.name;
+      app.add_option_function<std::string>(names, store, field.help)
+          ->group("Configuration of the adapter");
+    }
+  }
+}
+
+std::string MethodOptions::given(const std::string& option) const {
+  const auto found = values_.find(option);
+  return found == values_.end() ? std::string() : found->second;
+}
+
+MethodConfig MethodOptions::config() const {
+  MethodConfig config;
+  if (method_ == "solo") config = SoloConfig{};
+  if (method_ == "lora") config = LoraConfig{};
+  if (method_ == "bitfit") config = BitFitConfig{};
+  if (method_ == "ln_tuning") config = LayerNormConfig{};
+  for (const Field& field : fields()) {
+    const auto found = values_.find(field.name);
+    if (found != values_.end() && !apply(field, config, found->second)) {
+      throw UsageError(concat(field.name, " ", found->second, " is not for --method ", method_));
+    }
+  }
+  return config;
+}
+
+MethodConfig MethodOptions::config_of(const std::filesystem::path& folder) const {
+  const std::map<std::string, std::string> types = {
+      {"solo", "SOLO"}, {"lora", "LORA"}, {"bitfit", "BITFIT"}, {"ln_tuning", "LN_TUNING"}};
+  const std::filesystem::path file = folder / kAdapterConfigFile;
+  const std::string found = read_peft_type(folder);
+  const auto wanted = types.find(method_);
+  if (wanted == types.end() || wanted->second != found) {
+    fail<ConfigError>("config.adapter", display_name(file), ": peft_type ", quoted(found),
+                      " is not what --method ", method_, " trains");
+  }
+  const Json json = read_json_file(file);
+  const JsonFields source(json, display_name(file));
+  MethodConfig config;
+  if (found == "SOLO") config = SoloConfig::from_json(source);
+  if (found == "LORA") config = LoraConfig::from_json(source);
+  if (found == "BITFIT") config = BitFitConfig::from_json(source);
+  if (found == "LN_TUNING") config = LayerNormConfig::from_json(source);
+  for (const Field& field : fields()) {
+    const auto value = values_.find(field.name);
+    if (value == values_.end()) continue;
+    MethodConfig changed = config;
+    if (!apply(field, changed, value->second)) {
+      throw UsageError(concat(field.name, " is not for --method ", method_));
+    }
+    if (field.name != "--dropout" && json_text(changed) != json_text(config)) {
+      fail<ConfigError>("config.adapter", field.name, ' ', quoted(value->second),
+                        " differs from what ", display_name(file), " says");
+    }
+    config = changed;
+  }
+  return config;
+}
+
+}  // namespace solo::cli

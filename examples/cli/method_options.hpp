@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// --method and the options of the adapters' configurations, for `train` and `params`.
+#pragma once
+
+#include <solo/adapters/adapters.hpp>
+
+#include "program.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace solo::cli {
+
+/// The configuration of one method; monostate is full fine-tuning.
+using MethodConfig =
+    std::variant<std::monostate, SoloConfig, LoraConfig, BitFitConfig, LayerNormConfig>;
+
+/// What was said on the command line about the method.
+class MethodOptions {
+ public:
+  /// Adds --method and every configuration option.
+  explicit MethodOptions(CLI::App& app);
+
+  [[nodiscard]] const std::string& method() const noexcept { return method_; }
+  /// The configuration that the options ask for. Throws UsageError for an option that the method
+  /// does not have, ConfigError for a value out of its range.
+  [[nodiscard]] MethodConfig config() const;
+  /// The configuration of an adapter folder of this method; an option that says something else is
+  /// a ConfigError, except --dropout.
+  [[nodiscard]] MethodConfig config_of(const std::filesystem::path& folder) const;
+  /// The value given for a configuration option; empty if there was none.
+  [[nodiscard]] std::string given(const std::string& option) const;
+
+ private:
+  std::string method_;
+  std::map<std::string, std::string> values_;  // by option name, as given
+};
+
+}  // namespace solo::cli

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#include "model_arguments.hpp"
+
+#include <solo/io/json_fields.hpp>
+
+namespace solo::cli {
+
+void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtypes) {
+  add_path(app, "--model", model, "Hugging Face folder of a GPT-2")->required();
+  add_path(app, "--adapter", adapter,
+           "adapter folder: Solo, LoRA (also peft's), BitFit, LN tuning");
+  app.add_option("--dtype", dtype, "of the base's weights (float32)")->check(CLI::IsMember(dtypes));
+}
+
+bool ModelArguments::trained_with_separator() const {
+  const std::filesystem::path file = (adapter.empty() ? model : adapter) / kTrainingArgsFile;
+  if (!std::filesystem::exists(file)) return false;
+  const Json json = read_json_file(file);
+  const JsonFields fields(json, display_name(file));
+  return fields.string_or("separator", "none") == "eos";
+}
+
+}  // namespace solo::cli

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// solo train: fine-tunes a model with an adapter, or all of it.
+#include <solo/data/dataset.hpp>
+#include <solo/train/progress.hpp>
+#include <solo/train/trainer.hpp>
+
+#include "method_options.hpp"
+#include "model_arguments.hpp"
+#include "train_report.hpp"
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+namespace solo::cli {
+namespace {
+
+struct Options {
+  std::unique_ptr<MethodOptions> method;
+  ModelArguments model;
+  std::filesystem::path train;
+  std::filesystem::path valid;
+  std::filesystem::path output;
+  std::string format = "automatic";
+  std::string separator = "eos";
+  bool completion_only = true;
+  bool no_shuffle = false;
+  Index max_length = 0;
+  std::string scheduler = "linear";
+  std::vector<std::string> multipliers;
+  std::string save_dtype = "float32";
+  CLI::Option* learning_rate = nullptr;
+  TrainerOptions trainer = {.eval_on_start = true};
+};
+
+DType parse_dtype(const std::string& name) {
+  for (const DType dtype : {DType::float16, DType::bfloat16}) {
+    if (to_string(dtype) == name) return dtype;
+  }
+  return DType::float32;
+}
+
+Dataset load_data(const Options& options, const std::filesystem::path& file,
+                  const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
+  const DatasetOptions data_options{.format = parse_data_format(options.format),
+                                    .separator = parse_separator(options.separator),
+                                    .completion_only = options.completion_only,
+                                    .max_length = options.max_length,
+                                    .n_positions = config.n_positions,
+                                    .vocab_size = config.vocab_size};
+  Dataset data = tokenizer ? Dataset::from_file(file, *tokenizer, data_options)
+                           : Dataset::from_ids_file(file, data_options);
+  if (data.truncated() > 0) {
+    warn(concat(display_name(file), ": ", data.truncated(), " sequences truncated to ",
+                options.max_length, " tokens"));
+  }
+  return data;
+}
+
+/// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
+void attach(GPT2<float>& model, const Options& options) {
+  const bool loaded = !options.model.adapter.empty();
+  MethodConfig config =
+      loaded ? options.method->config_of(options.model.adapter) : options.method->config();
+  std::visit(
+      [&](auto& c) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
+          if constexpr (requires { c.seed; }) c.seed = options.trainer.seed;
+          model.add_adapter(kAdapterName, c);
+        }
+      },
+      config);
+  if (loaded) read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
+}
+
+/// What generation and further training need to know, for training_args.json.
+std::string extra_args(const Options& options) {
+  Json extra = {{"method", options.method->method()},
+                {"model_name_or_path", options.model.model.string()},
+                {"train_file", options.train.string()},
+                {"separator", options.separator},
+                {"completion_only", options.completion_only},
+                {"dtype", options.model.dtype}};
+  if (const std::string targets = options.method->given("--target-modules"); !targets.empty()) {
+    extra["target_modules"] = targets;
+  }
+  return dump_line(extra);
+}
+
+void finish_options(Options& options) {
+  TrainerOptions& t = options.trainer;
+  if (options.method->method() == "full") {
+    if (options.learning_rate->count() == 0) t.learning_rate = 5e-5;
+    if (options.model.dtype == "bfloat16") {
+      throw UsageError("--dtype bfloat16 is for frozen weights; --method full trains them");
+    }
+    if (!options.model.adapter.empty()) throw UsageError("--adapter is not for --method full");
+  }
+  t.lr_scheduler = lr_scheduler_from_name(options.scheduler);
+  t.shuffle = !options.no_shuffle;
+  t.output_dir = options.output;
+  for (const std::string& item : options.multipliers) {
+    const std::size_t equals = item.find('=');
+    double factor = 0.0;
+    if (equals == std::string::npos || equals == 0 ||
+        !CLI::detail::lexical_cast(item.substr(equals + 1), factor)) {
+      throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
+    }
+    t.lr_multipliers[item.substr(0, equals)] = factor;
+  }
+  t.extra_args = extra_args(options);
+  t.validate();
+  std::error_code ignored;
+  if (std::filesystem::exists(options.output, ignored) &&
+      !std::filesystem::is_directory(options.output, ignored)) {
+    fail<IoError>("io.directory", display_name(options.output), ": is not a directory");
+  }
+}
+
+void run(Options& options, const Common& common) {
+  finish_options(options);
+  const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
+  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  const Dataset train = load_data(options, options.train, tokenizer, config);
+  std::optional<Dataset> valid;
+  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
+
+  ModelArguments base = options.model;
+  base.adapter.clear();
+  GPT2<float> model = base.load<float>(common);
+  attach(model, options);
+  if (!common.quiet) std::cerr << trainable_line(model) << '\n';
+
+  Trainer<float> trainer(model, options.trainer);
+  ProgressPrinter progress(common.quiet);
+  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
+  trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
+  const auto begin = std::chrono::steady_clock::now();
+  const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  progress.finish();
+
+  if (model.adapter_names().empty()) {
+    model.save_pretrained(options.output, {.dtype = parse_dtype(options.save_dtype)});
+  } else {
+    model.save_adapter(kAdapterName, options.output);
+  }
+  if (tokenizer) tokenizer->save_pretrained(options.output);
+  write_report(options.output, model, result, seconds.count());
+  print_result(options.output, model, result, common);
+}
+
+void add_trainer_options(CLI::App& app, Options& o) {
+  TrainerOptions& t = o.trainer;
+  const std::string group = "Training";
+  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
+    return app.add_option(name, value, help)->group(group)->capture_default_str();
+  };
+  auto* const epochs = add("--epochs", t.epochs, "passes over the data");
+  add("--max-steps", t.max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
+  add("--batch-size", t.batch_size, "sequences a batch");
+  add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
+  o.learning_rate = add("--learning-rate", t.learning_rate, "learning rate (full: 5e-5)");
+  add("--weight-decay", t.weight_decay, "of all but norms and biases");
+  add("--adam-beta1", t.adam_beta1, "");
+  add("--adam-beta2", t.adam_beta2, "");
+  add("--adam-epsilon", t.adam_epsilon, "");
+  add("--lr-scheduler", o.scheduler, "schedule of the learning rate")
+      ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}));
+  add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");
+  add("--max-grad-norm", t.max_grad_norm, "clip the gradient's norm; 0: off");
+  add("--label-smoothing", t.label_smoothing, "share spread over the whole vocabulary");
+  add("--seed", t.seed, "of batches, dropout and initial values");
+  add("--logging-steps", t.logging_steps, "steps between log entries");
+  add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
+  app.add_option("--lr-multiplier", o.multipliers,
+                 "NAME=F scales the rate of e, v, gate, down, up, lora_A or lora_B; repeatable")
+      ->group(group)
+      ->take_all();
+  app.add_flag("--no-shuffle", o.no_shuffle, "batches in file order")->group(group);
+  app.add_flag("--share-context", t.share_context,
+               "examples of a batch with one context compute it once")
+      ->group(group);
+  app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
+}
+
+}  // namespace
+
+Command add_train(CLI::App& program, Common& common) {
+  const auto o = std::make_shared<Options>();
+  CLI::App& app = add_subcommand(program, common, "train", "fine-tunes a model");
+  o->model.add_to(app);
+  add_path(app, "--train", o->train, "training data: .jsonl, E2E .csv or context||completion .txt")
+      ->required();
+  add_path(app, "--valid", o->valid, "validation data");
+  add_path(app, "--output", o->output, "folder for the adapter or model, logs and report")
+      ->required();
+  o->method = std::make_unique<MethodOptions>(app);
+  app.add_option("--format", o->format, "of the data files (by extension)")
+      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}));
+  app.add_option("--separator", o->separator, "between prompt and completion: eos or none")
+      ->check(CLI::IsMember({"eos", "none"}));
+  app.add_flag("--completion-only,!--no-completion-only", o->completion_only,
+               "score completions only, where there is a prompt (default)");
+  app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--save-dtype", o->save_dtype, "of a saved model")
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}));
+  add_trainer_options(app, *o);
+  return {&app, [o, &common] { run(*o, common); }};
+}
+
+}  // namespace solo::cli

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "train_report.hpp"
+
+#include <solo/io/file.hpp>
+#include <solo/train/progress.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace solo::cli {
+namespace {
+
+std::string with_commas(Index n) {
+  std::string digits = std::to_string(n);
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
+    digits.insert(static_cast<std::size_t>(i), ",");
+  }
+  return digits;
+}
+
+std::string fixed(double x, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, x);
+  return text.data();
+}
+
+std::string fixed_or_dash(const std::optional<double>& x, int digits) {
+  return x ? fixed(*x, digits) : "–";
+}
+
+Json or_null(const std::optional<double>& x) {
+  return x ? Json(*x) : Json(nullptr);
+}
+
+int terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/// Bytes of the tensors a run saved.
+std::uintmax_t saved_bytes(const std::filesystem::path& output, const GPT2<float>& model) {
+  const char* const name =
+      model.adapter_names().empty() ? "model.safetensors" : "adapter_model.safetensors";
+  return std::filesystem::file_size(output / name);
+}
+
+}  // namespace
+
+std::string trainable_line(Index trainable, Index total) {
+  return concat("trainable params: ", with_commas(trainable),
+                " || all params: ", with_commas(total), " || trainable%: ",
+                fixed(100.0 * static_cast<double>(trainable) / static_cast<double>(total), 4));
+}
+
+std::string trainable_line(const GPT2<float>& model) {
+  const std::string adapter = model.active_adapter();
+  Index total = model.parameter_count();
+  if (adapter.empty()) return trainable_line(total, total);
+  return trainable_line(model.trainable_parameter_count(), total + model.adapter_size(adapter));
+}
+
+ProgressPrinter::ProgressPrinter(bool quiet)
+    : bar_(!quiet && ::isatty(STDERR_FILENO) == 1),
+      lines_(!quiet && !bar_),
+      begin_(std::chrono::steady_clock::now()) {}
+
+void ProgressPrinter::step(const StepInfo& info) {
+  last_ = info;
+  examples_ += static_cast<double>(info.examples);
+  if (bar_) draw();
+}
+
+void ProgressPrinter::eval(const EvalInfo& info) {
+  eval_loss_ = info.eval_loss;
+  if (bar_) draw();
+  if (lines_) std::cerr << concat("step ", info.step, ": eval_loss ", info.eval_loss, '\n');
+}
+
+void ProgressPrinter::draw() {
+  if (!last_) return;
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
+  std::cerr << '\r'
+            << progress_line({.step = last_->step,
+                              .max_steps = last_->max_steps,
+                              .seconds = elapsed.count(),
+                              .loss = last_->loss,
+                              .eval_loss = eval_loss_,
+                              .examples_per_second = examples_ / elapsed.count(),
+                              .width = terminal_width() - 1})
+            << std::flush;
+  drawn_ = true;
+}
+
+void ProgressPrinter::finish() {
+  if (drawn_) std::cerr << '\n';
+}
+
+void write_report(const std::filesystem::path& output, const GPT2<float>& model,
+                  const TrainResult& result, double seconds) {
+  const double mb = static_cast<double>(result.peak_rss_bytes) / 1e6;
+  std::string text = "# Training report\n\n| | |\n|---|---|\n";
+  const auto row = [&text](std::string_view name, const std::string& value) {
+    text += concat("| ", name, " | ", value, " |\n");
+  };
+  row("trainable parameters", with_commas(result.trainable));
+  row("optimizer steps", std::to_string(result.steps));
+  row("epochs", fixed(result.epochs, 2));
+  row("training loss, mean over all steps", fixed_or_dash(result.train_loss, 4));
+  row("validation loss before", fixed_or_dash(result.initial_eval_loss, 4));
+  row("validation loss after", fixed_or_dash(result.eval_loss, 4));
+  row("seconds", fixed(seconds, 1));
+  row("examples per second", fixed_or_dash(result.examples_per_second, 2));
+  row("peak memory", fixed(mb, 0) + " MB");
+  row("saved tensors", fixed(static_cast<double>(saved_bytes(output, model)) / 1e3, 0) + " kB");
+  write_file_atomically(output / "report.md", text);
+}
+
+void print_result(const std::filesystem::path& output, const GPT2<float>& model,
+                  const TrainResult& result, const Common& common) {
+  if (common.json) {
+    print_line({{"steps", result.steps},
+                {"train_loss", or_null(result.train_loss)},
+                {"initial_eval_loss", or_null(result.initial_eval_loss)},
+                {"eval_loss", or_null(result.eval_loss)},
+                {"examples_per_second", or_null(result.examples_per_second)},
+                {"tokens_per_second", or_null(result.tokens_per_second)},
+                {"peak_rss_bytes", result.peak_rss_bytes},
+                {"trainable", result.trainable},
+                {"saved_bytes", saved_bytes(output, model)},
+                {"output", output.string()}});
+    return;
+  }
+  print(concat(result.steps, " steps, training loss ", fixed_or_dash(result.train_loss, 4),
+               ", validation loss ", fixed_or_dash(result.initial_eval_loss, 4), " -> ",
+               fixed_or_dash(result.eval_loss, 4), "; saved to ", display_name(output), '\n'));
+}
+
+}  // namespace solo::cli

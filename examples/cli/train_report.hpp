@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// What `solo train` shows and leaves: progress, the trainable line, the result, a report.
+#pragma once
+
+#include <solo/nn/gpt2.hpp>
+#include <solo/train/train_info.hpp>
+
+#include "program.hpp"
+
+#include <chrono>
+#include <optional>
+
+namespace solo::cli {
+
+/// "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364", peft's wording.
+std::string trainable_line(const GPT2<float>& model);
+std::string trainable_line(Index trainable, Index total);
+
+/// The progress bar on a terminal, a line for each evaluation elsewhere; nothing when quiet.
+class ProgressPrinter {
+ public:
+  explicit ProgressPrinter(bool quiet);
+  void step(const StepInfo& info);
+  void eval(const EvalInfo& info);
+  void finish();
+
+ private:
+  void draw();
+
+  bool bar_ = false;
+  bool lines_ = false;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point begin_;
+  std::optional<StepInfo> last_;
+  std::optional<double> eval_loss_;
+  double examples_ = 0.0;
+};
+
+/// Writes report.md into the output folder.
+void write_report(const std::filesystem::path& output, const GPT2<float>& model,
+                  const TrainResult& result, double seconds);
+/// The result on stdout, as JSON or as text.
+void print_result(const std::filesystem::path& output, const GPT2<float>& model,
+                  const TrainResult& result, const Common& common);
+
+}  // namespace solo::cli

@@ -4,14 +4,18 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/safetensors.hpp>
+
+#include "support/temp_dir.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
-#include <typeinfo>
+#include <vector>
 
 namespace solo::test {
 
@@ -58,6 +62,21 @@ inline std::string safetensors_bytes(std::string_view header, std::size_t data_b
   bytes += header;
   bytes.append(data_bytes, '\0');
   return bytes;
+}
+
+/// One tensor "t" of this dtype whose data are `raw`.
+template <class Raw>
+SafetensorsFile file_of(const TempDir& dir, const std::string& dtype, const std::vector<Raw>& raw) {
+  const std::size_t bytes = raw.size() * sizeof(Raw);
+  std::string file = safetensors_bytes("{\"t\":{\"dtype\":\"" + dtype + "\",\"shape\":[" +
+                                           std::to_string(raw.size()) + "],\"data_offsets\":[0," +
+                                           std::to_string(bytes) + "]}}",
+                                       0);
+  const std::size_t begin = file.size();
+  file.resize(begin + bytes);
+  if (bytes != 0) std::memcpy(file.data() + begin, raw.data(), bytes);
+  write_raw(dir.path() / "t.safetensors", file);
+  return SafetensorsFile::open(dir.path() / "t.safetensors");
 }
 
 }  // namespace solo::test

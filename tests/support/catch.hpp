@@ -11,7 +11,7 @@ using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
 namespace solo::test {
-using Catch::Approx;
+using Catch::Detail::Approx;  // Catch::Approx is a matcher there
 }
 #endif
 

@@ -42,13 +42,13 @@ SOLO_INLINE void check_tensor_name(const std::string& where, const std::string& 
   }
   const std::size_t found =
       std::visit([](const auto& values) { return values.size(); }, tensor.data);
-  // No product over the number of values there are can be right, so it never overflows.
-  std::uint64_t count = 1;
-  bool good = true;
-  for (const Index dim : tensor.shape) {
+  const auto& shape = tensor.shape;
+  bool good = std::all_of(shape.begin(), shape.end(), [](Index dim) { return dim >= 0; });
+  std::uint64_t count = std::find(shape.begin(), shape.end(), 0) == shape.end() ? 1 : 0;
+  for (const Index dim : shape) {
     const auto d = static_cast<std::uint64_t>(dim);
-    if (dim == 0) count = 0;
-    if (dim < 0 || (count != 0 && d > found / count)) good = false;
+    // A product beyond the number of values there are is wrong anyway, so none overflows.
+    good = good && (count == 0 || d <= found / count);
     if (good) count *= d;
   }
   if (!good || count != found) {

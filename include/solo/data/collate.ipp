@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/data/collate.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace solo::inline SOLO_ABI {
+namespace detail {
+
+/// Rows an example needs: up to the one that predicts its last label.
+[[nodiscard]] SOLO_INLINE std::size_t rows_needed(const Example& example, bool keep_last) {
+  if (keep_last) return example.ids.size();
+  std::size_t rows = example.labels.size();
+  while (rows > 1 && example.labels[rows - 1] == kIgnoreIndex) --rows;
+  return rows > 0 ? rows - 1 : 0;
+}
+
+/// The part of an example's context that a parent segment can hold: all but the last token. Empty
+/// when some row of it has a label, which would then be counted once instead of once an example.
+[[nodiscard]] SOLO_INLINE std::span<const int> shareable_context(const Example& example) {
+  const auto length = static_cast<std::size_t>(example.context_length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if (example.labels[i] != kIgnoreIndex) return {};
+  }
+  return std::span(example.ids).first(length > 1 ? length - 1 : 0);
+}
+
+/// For every example the number of its group of equal contexts, or -1 if it stands alone. (The last
+/// context token belongs to the context too; that it differs is no reason not to share the rest.)
+[[nodiscard]] SOLO_INLINE std::vector<Index> context_groups(
+    std::span<const Example* const> examples, const std::vector<std::size_t>& rows) {
+  std::vector<Index> groups(examples.size(), -1);
+  std::vector<std::size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto context = [&](std::size_t i) { return shareable_context(*examples[i]); };
+  std::erase_if(order,
+                [&](std::size_t i) { return context(i).empty() || rows[i] <= context(i).size(); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto x = context(a);
+    const auto y = context(b);
+    return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
+  });
+  const auto equal = [&](std::size_t a, std::size_t b) {
+    return std::ranges::equal(context(a), context(b));
+  };
+  Index group = 0;
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    if (!equal(order[i - 1], order[i])) {
+      ++group;
+      continue;
+    }
+    groups[order[i - 1]] = group;
+    groups[order[i]] = group;
+  }
+  return groups;
+}
+
+/// Appends the rows [first, last) of an example as a segment.
+SOLO_INLINE void append_segment(Batch& batch, const Example& example, std::size_t first,
+                                std::size_t last, Index parent) {
+  batch.segments.push_back({.begin = batch.rows(),
+                            .length = static_cast<Index>(last - first),
+                            .position = static_cast<Index>(first),
+                            .parent = parent});
+  for (std::size_t i = first; i < last; ++i) {
+    const int target = i + 1 < example.labels.size() ? example.labels[i + 1] : kIgnoreIndex;
+    batch.ids.push_back(example.ids[i]);
+    batch.targets.push_back(target);
+    if (target != kIgnoreIndex) ++batch.scored_tokens;
+  }
+}
+
+SOLO_INLINE Batch collate(std::span<const Example* const> examples, const CollateOptions& options) {
+  Batch batch;
+  batch.examples = static_cast<Index>(examples.size());
+  std::vector<std::size_t> rows(examples.size());
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    rows[i] = rows_needed(*examples[i], options.keep_last);
+  }
+  std::vector<Index> groups(examples.size(), -1);
+  if (options.share_context) groups = context_groups(examples, rows);
+  std::vector<Index> parents(examples.size(), -1);  // segment of each group's context
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const Example& example = *examples[i];
+    if (rows[i] == 0) continue;
+    if (groups[i] < 0) {
+      append_segment(batch, example, 0, rows[i], -1);
+      continue;
+    }
+    const std::size_t shared = shareable_context(example).size();
+    Index& parent = parents[static_cast<std::size_t>(groups[i])];
+    if (parent < 0) {
+      parent = static_cast<Index>(batch.segments.size());
+      append_segment(batch, example, 0, shared, -1);
+    }
+    append_segment(batch, example, shared, rows[i], parent);
+  }
+  return batch;
+}
+
+}  // namespace detail
+}  // namespace solo::inline SOLO_ABI

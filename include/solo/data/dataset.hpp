@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Training and evaluation data: files and lists made into sequences, and batches of them.
+#pragma once
+
+#include <solo/data/batch.hpp>
+#include <solo/data/collate.hpp>
+#include <solo/data/dataset_options.hpp>
+#include <solo/data/example_list.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+class Tokenizer;
+
+/// Which batch Dataset::batch makes.
+struct BatchOptions {
+  std::uint64_t seed = 42;
+  std::int64_t step = 0;  ///< from 0, over all epochs
+  Index size = 8;         ///< examples; the last batch of an epoch may have fewer
+  bool shuffle = true;    ///< another order every epoch, instead of the file's
+  bool share_context = false;
+};
+
+/// A list of examples. All errors name the file and line (or the place in the list): FormatError
+/// "data.row", "data.unknown_key", "data.csv", "data.mr", "data.line", "data.utf8", "data.id",
+/// "data.labels", "data.empty", "data.length", "data.nothing_to_score", "text.…", "json.…";
+/// ConfigError "data.format", "data.tokenizer", "data.options"; IoError as InputFile.
+class Dataset {
+ public:
+  /// Reads a file of any format.
+  [[nodiscard]] static Dataset from_file(const std::filesystem::path& path,
+                                         const Tokenizer& tokenizer,
+                                         const DatasetOptions& options = {});
+  /// Reads JSON lines of {"input_ids", "labels"}; needs no tokenizer. Without labels every
+  /// position is scored.
+  [[nodiscard]] static Dataset from_ids_file(const std::filesystem::path& path,
+                                             const DatasetOptions& options = {});
+  /// Prompts and completions.
+  [[nodiscard]] static Dataset from_pairs(
+      const std::vector<std::pair<std::string, std::string>>& pairs, const Tokenizer& tokenizer,
+      const DatasetOptions& options = {});
+  /// Ids with labels: from_ids({{ids, labels}, …}). Empty labels: every position is scored.
+  [[nodiscard]] static Dataset from_ids(std::vector<Example> examples,
+                                        const DatasetOptions& options = {});
+  /// Ids whose every position is scored: from_ids({ids, …}).
+  [[nodiscard]] static Dataset from_ids(std::vector<std::vector<int>> sequences,
+                                        const DatasetOptions& options = {});
+
+  [[nodiscard]] Index size() const noexcept { return static_cast<Index>(list_.examples.size()); }
+  /// Example number i, 0 <= i < size(). Throws ConfigError "data.index".
+  [[nodiscard]] const Example& operator[](Index i) const;
+  /// Labels that are predicted, in all examples.
+  [[nodiscard]] Index scored_tokens() const noexcept { return list_.scored_tokens; }
+  /// Ids in all examples.
+  [[nodiscard]] Index total_tokens() const noexcept { return list_.total_tokens; }
+  /// Ids of the longest example.
+  [[nodiscard]] Index longest() const noexcept { return list_.longest; }
+  /// Examples that max_length has cut.
+  [[nodiscard]] Index truncated() const noexcept { return list_.truncated; }
+  /// The examples with these numbers, in this order. Throws ConfigError "data.index".
+  [[nodiscard]] Dataset subset(std::span<const Index> indices) const;
+
+  /// Batches of `batch_size` that hold every example once. Throws ConfigError "data.options".
+  [[nodiscard]] std::int64_t steps_per_epoch(Index batch_size) const;
+  /// Batch number `step`: a pure function of the data and the options. An epoch has every example
+  /// once; then the data start over, shuffled anew. Throws ConfigError "data.options".
+  [[nodiscard]] Batch batch(const BatchOptions& options = {}) const;
+  /// A batch of the examples with these numbers. Throws ConfigError "data.index".
+  [[nodiscard]] Batch batch_of(std::span<const Index> indices,
+                               const CollateOptions& options = {}) const;
+
+ private:
+  explicit Dataset(detail::ExampleList list) : list_(std::move(list)) {}
+
+  detail::ExampleList list_;
+};
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/data/dataset.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/data/dataset.hpp>
+#include <solo/data/dataset_builder.hpp>
+#include <solo/data/sampler.hpp>
+#include <solo/io/file.hpp>
+#include <solo/text/tokenizer.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace solo::inline SOLO_ABI {
+namespace detail {
+
+[[nodiscard]] SOLO_INLINE DataFormat format_of(const std::filesystem::path& path,
+                                               DataFormat format) {
+  if (format != DataFormat::automatic) return format;
+  const std::filesystem::path extension = path.extension();
+  if (extension == ".jsonl") return DataFormat::jsonl;
+  if (extension == ".csv") return DataFormat::csv;
+  if (extension == ".txt") return DataFormat::txt;
+  fail<ConfigError>("data.format", display_name(path),
+                    ": expected a format, or the extension .jsonl, .csv or .txt");
+}
+
+SOLO_INLINE void check_batch_size(Index size) {
+  if (size < 1) fail<ConfigError>("data.options", "batch size: expected at least 1, found ", size);
+}
+
+}  // namespace detail
+
+SOLO_INLINE Dataset Dataset::from_file(const std::filesystem::path& path,
+                                       const Tokenizer& tokenizer, const DatasetOptions& options) {
+  const DataFormat format = detail::format_of(path, options.format);
+  detail::DatasetBuilder builder(&tokenizer, options);
+  if (format == DataFormat::csv) {
+    detail::read_e2e_csv(path, builder);
+  } else if (format == DataFormat::txt) {
+    detail::read_lora_txt(path, builder);
+  } else {
+    detail::read_jsonl(path, options, builder);
+  }
+  return Dataset(builder.finish(display_name(path)));
+}
+
+SOLO_INLINE Dataset Dataset::from_ids_file(const std::filesystem::path& path,
+                                           const DatasetOptions& options) {
+  if (options.format == DataFormat::csv || options.format == DataFormat::txt) {
+    fail<ConfigError>("data.tokenizer", display_name(path),
+                      ": csv and txt files hold text, which needs a tokenizer");
+  }
+  detail::DatasetBuilder builder(nullptr, options);
+  detail::read_jsonl(path, options, builder);
+  return Dataset(builder.finish(display_name(path)));
+}
+
+SOLO_INLINE Dataset
+Dataset::from_pairs(const std::vector<std::pair<std::string, std::string>>& pairs,
+                    const Tokenizer& tokenizer, const DatasetOptions& options) {
+  detail::DatasetBuilder builder(&tokenizer, options);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    builder.add_pair(pairs[i].first, pairs[i].second, concat("pairs[", i, "]"));
+  }
+  return Dataset(builder.finish("pairs"));
+}
+
+SOLO_INLINE Dataset Dataset::from_ids(std::vector<Example> examples,
+                                      const DatasetOptions& options) {
+  detail::DatasetBuilder builder(nullptr, options);
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    builder.add(std::move(examples[i]), concat("examples[", i, "]"));
+  }
+  return Dataset(builder.finish("examples"));
+}
+
+SOLO_INLINE Dataset Dataset::from_ids(std::vector<std::vector<int>> sequences,
+                                      const DatasetOptions& options) {
+  detail::DatasetBuilder builder(nullptr, options);
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    builder.add({.ids = std::move(sequences[i]), .labels = {}, .context_length = 0},
+                concat("sequences[", i, "]"));
+  }
+  return Dataset(builder.finish("sequences"));
+}
+
+SOLO_INLINE const Example& Dataset::operator[](Index i) const {
+  if (i < 0 || i >= size()) {
+    fail<ConfigError>("data.index", "example ", i, ": expected 0 to ", size() - 1);
+  }
+  return list_.examples[static_cast<std::size_t>(i)];
+}
+
+SOLO_INLINE Dataset Dataset::subset(std::span<const Index> indices) const {
+  detail::ExampleList list;
+  list.examples.reserve(indices.size());
+  for (const Index i : indices) list.add((*this)[i]);
+  return Dataset(std::move(list));
+}
+
+SOLO_INLINE std::int64_t Dataset::steps_per_epoch(Index batch_size) const {
+  detail::check_batch_size(batch_size);
+  return size() == 0 ? 0 : (size() - 1) / batch_size + 1;
+}
+
+SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
+  const std::int64_t steps = steps_per_epoch(options.size);
+  if (options.step < 0) {
+    fail<ConfigError>("data.options", "step: expected at least 0, found ", options.step);
+  }
+  if (steps == 0) fail<ConfigError>("data.options", "a data set without examples has no batch");
+  const std::int64_t epoch = options.step / steps;
+  const Index first = options.step % steps * options.size;
+  std::vector<Index> indices(static_cast<std::size_t>(std::min(options.size, size() - first)));
+  std::iota(indices.begin(), indices.end(), first);
+  if (options.shuffle) {
+    const Permutation permutation(static_cast<std::uint64_t>(size()), options.seed,
+                                  static_cast<std::uint64_t>(epoch));
+    for (Index& i : indices) {
+      i = static_cast<Index>(permutation(static_cast<std::uint64_t>(i)));
+    }
+  }
+  Batch batch = batch_of(indices, {.share_context = options.share_context, .keep_last = false});
+  batch.seed = options.seed;
+  batch.step = options.step;
+  return batch;
+}
+
+SOLO_INLINE Batch Dataset::batch_of(std::span<const Index> indices,
+                                    const CollateOptions& options) const {
+  std::vector<const Example*> examples;
+  examples.reserve(indices.size());
+  for (const Index i : indices) examples.push_back(&(*this)[i]);
+  return detail::collate(examples, options);
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The one place where prompts, texts and ids become examples.
+#pragma once
+
+#include <solo/data/dataset_options.hpp>
+#include <solo/data/example_list.hpp>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace solo::inline SOLO_ABI {
+
+class Tokenizer;
+
+namespace detail {
+
+/// Collects the examples of a data set. `where` ("train.jsonl: line 3") begins every message.
+class DatasetBuilder {
+ public:
+  /// `tokenizer` may be null when only ids are added; it and the options outlive the builder.
+  /// Throws ConfigError "data.options" for options out of range.
+  DatasetBuilder(const Tokenizer* tokenizer, const DatasetOptions& options);
+
+  /// One rule makes a sequence: see Separator.
+  void add_pair(std::string_view prompt, std::string_view completion, const std::string& where);
+  /// BPE(text) + eos.
+  void add_text(std::string_view text, const std::string& where);
+  /// Checks ids and labels (empty: the ids), cuts, counts.
+  void add(Example example, const std::string& where);
+  /// Throws FormatError "data.nothing_to_score" when no label can be predicted.
+  [[nodiscard]] ExampleList finish(const std::string& source);
+
+ private:
+  [[nodiscard]] const Tokenizer& tokenizer(const std::string& where) const;
+  void check_ids(const Example& example, const std::string& where) const;
+
+  const Tokenizer* tokenizer_;
+  const DatasetOptions& options_;
+  ExampleList list_;
+};
+
+/// Reads all rows of a file into the builder.
+void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options,
+                DatasetBuilder& builder);
+void read_e2e_csv(const std::filesystem::path& path, DatasetBuilder& builder);
+void read_lora_txt(const std::filesystem::path& path, DatasetBuilder& builder);
+
+}  // namespace detail
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/data/dataset_builder.ipp>  // IWYU pragma: keep
+#include <solo/data/dataset_readers.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/data/dataset_builder.hpp>
+#include <solo/text/tokenizer.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace solo::inline SOLO_ABI {
+namespace detail {
+
+SOLO_INLINE DatasetBuilder::DatasetBuilder(const Tokenizer* tokenizer,
+                                           const DatasetOptions& options)
+    : tokenizer_(tokenizer), options_(options) {
+  const auto check = [](std::string_view name, Index value) {
+    if (value < 0 || value > std::numeric_limits<int>::max()) {
+      fail<ConfigError>("data.options", name, ": expected 0 to ", std::numeric_limits<int>::max(),
+                        ", found ", value);
+    }
+  };
+  check("max_length", options.max_length);
+  check("n_positions", options.n_positions);
+  check("vocab_size", options.vocab_size);
+}
+
+SOLO_INLINE const Tokenizer& DatasetBuilder::tokenizer(const std::string& where) const {
+  if (tokenizer_ == nullptr) {
+    fail<ConfigError>("data.tokenizer", where, ": text needs a tokenizer, and there is none");
+  }
+  if (tokenizer_->eos_token_id() < 0) {
+    fail<ConfigError>("data.tokenizer", where, ": the tokenizer has no <|endoftext|>");
+  }
+  return *tokenizer_;
+}
+
+SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_view completion,
+                                          const std::string& where) {
+  const Tokenizer& bpe = tokenizer(where);
+  Example example;
+  example.ids = bpe.encode(prompt, {.special_tokens = false});
+  std::string text(completion);
+  if (options_.separator == Separator::eos) {
+    example.ids.push_back(bpe.eos_token_id());
+    if (!text.starts_with(' ')) text.insert(0, 1, ' ');
+  }
+  example.context_length = static_cast<Index>(example.ids.size());
+  const std::vector<int> tail = bpe.encode(text, {.special_tokens = false});
+  example.ids.insert(example.ids.end(), tail.begin(), tail.end());
+  example.ids.push_back(bpe.eos_token_id());
+  example.labels = example.ids;
+  if (options_.completion_only) {
+    std::fill_n(example.labels.begin(), example.context_length, kIgnoreIndex);
+  }
+  add(std::move(example), where);
+}
+
+SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
+  const Tokenizer& bpe = tokenizer(where);
+  Example example;
+  example.ids = bpe.encode(text, {.special_tokens = false});
+  example.ids.push_back(bpe.eos_token_id());
+  add(std::move(example), where);
+}
+
+SOLO_INLINE void DatasetBuilder::check_ids(const Example& example, const std::string& where) const {
+  const auto check = [&](std::string_view list, std::size_t i, int value) {
+    if (value >= 0 && (options_.vocab_size == 0 || value < options_.vocab_size)) return;
+    const std::string limit =
+        options_.vocab_size == 0 ? "" : concat(" below vocab_size ", options_.vocab_size);
+    fail<FormatError>("data.id", where, ": ", list, "[", i, "]: expected an id of at least 0",
+                      limit, ", found ", value);
+  };
+  if (example.ids.empty()) fail<FormatError>("data.empty", where, ": expected one or more ids");
+  if (example.labels.size() != example.ids.size()) {
+    fail<FormatError>("data.labels", where, ": expected as many labels as ids, ",
+                      example.ids.size(), ", found ", example.labels.size());
+  }
+  if (example.context_length < 0 ||
+      example.context_length > static_cast<Index>(example.ids.size())) {
+    fail<FormatError>("data.labels", where, ": context_length: expected 0 to ", example.ids.size(),
+                      ", found ", example.context_length);
+  }
+  for (std::size_t i = 0; i < example.ids.size(); ++i) {
+    check("input_ids", i, example.ids[i]);
+    if (example.labels[i] != kIgnoreIndex) check("labels", i, example.labels[i]);
+  }
+}
+
+SOLO_INLINE void DatasetBuilder::add(Example example, const std::string& where) {
+  if (example.labels.empty()) example.labels = example.ids;
+  check_ids(example, where);
+  auto length = static_cast<Index>(example.ids.size());
+  if (options_.max_length != 0 && length > options_.max_length) {
+    length = options_.max_length;
+    example.ids.resize(static_cast<std::size_t>(length));
+    example.labels.resize(static_cast<std::size_t>(length));
+    example.context_length = std::min(example.context_length, length);
+    ++list_.truncated;
+  }
+  if (options_.n_positions != 0 && length > options_.n_positions) {
+    fail<FormatError>("data.length", where, ": expected at most n_positions ", options_.n_positions,
+                      " tokens, found ", length, " (max_length would cut it)");
+  }
+  if (example.context_length == 0) {
+    while (example.context_length < length &&
+           example.labels[static_cast<std::size_t>(example.context_length)] == kIgnoreIndex) {
+      ++example.context_length;
+    }
+  }
+  list_.add(std::move(example));
+}
+
+SOLO_INLINE ExampleList DatasetBuilder::finish(const std::string& source) {
+  if (list_.scored_tokens == 0) {
+    fail<FormatError>("data.nothing_to_score", source, ": nothing to score: none of ",
+                      list_.examples.size(), " examples has a label after its first token");
+  }
+  return std::move(list_);
+}
+
+}  // namespace detail
+}  // namespace solo::inline SOLO_ABI

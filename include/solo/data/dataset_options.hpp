@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// How text and ids become a data set.
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/core/scalar.hpp>
+
+#include <string_view>
+
+namespace solo::inline SOLO_ABI {
+
+/// What a data file holds.
+enum class DataFormat {
+  automatic,  ///< by the extension: .jsonl, .csv or .txt
+  jsonl,      ///< {"prompt", "completion"}, {"text"} or {"input_ids", "labels"} a line
+  csv,        ///< E2E: the columns mr and ref
+  txt,        ///< the LoRA paper's context||completion lines
+};
+
+/// What stands between prompt and completion.
+enum class Separator {
+  eos,   ///< BPE(prompt) + eos + BPE(completion, a space in front if it has none) + eos
+  none,  ///< BPE(prompt) + BPE(completion) + eos, TRL's way
+};
+
+/// "automatic", "jsonl", "csv" or "txt"; ConfigError "data.options" for anything else.
+[[nodiscard]] inline DataFormat parse_data_format(std::string_view name) {
+  if (name == "automatic") return DataFormat::automatic;
+  if (name == "jsonl") return DataFormat::jsonl;
+  if (name == "csv") return DataFormat::csv;
+  if (name == "txt") return DataFormat::txt;
+  fail<ConfigError>("data.options", "format: expected jsonl, csv, txt or automatic, found ",
+                    quoted(name));
+}
+
+/// "eos" or "none"; ConfigError "data.options" for anything else.
+[[nodiscard]] inline Separator parse_separator(std::string_view name) {
+  if (name == "eos") return Separator::eos;
+  if (name == "none") return Separator::none;
+  fail<ConfigError>("data.options", "separator: expected eos or none, found ", quoted(name));
+}
+
+/// How a Dataset is made. Text in it never means special tokens.
+struct DatasetOptions {
+  DataFormat format = DataFormat::automatic;
+  Separator separator = Separator::eos;
+  bool completion_only = true;  ///< no label on prompt and separator
+  Index max_length = 0;         ///< if not 0: longer sequences are cut to it (see truncated())
+  Index n_positions = 0;        ///< if not 0: longer sequences (after cutting) are errors
+  Index vocab_size = 0;         ///< if not 0: ids and labels that are not below it are errors
+  bool allow_fifo = false;      ///< for a command's --input only
+};
+
+}  // namespace solo::inline SOLO_ABI

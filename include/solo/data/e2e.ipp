@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/data/e2e.hpp>
+#include <solo/text/pretokenizer.hpp>
+#include <solo/text/utf8.hpp>
+
+namespace solo::inline SOLO_ABI {
+namespace detail {
+
+[[nodiscard]] SOLO_INLINE std::string_view e2e_key(std::string_view key) {
+  if (key == "eatType") return "Type";
+  if (key == "priceRange") return "price";
+  if (key == "familyFriendly") return "family friendly";
+  return key;
+}
+
+/// "£20-25" as "£ 20 - 25".
+[[nodiscard]] SOLO_INLINE std::string spaced_price(std::string_view value) {
+  constexpr std::string_view kPound = "£";
+  std::string out;
+  for (std::size_t i = 0; i < value.size();) {
+    if (value.substr(i, kPound.size()) == kPound) {
+      out += "£ ";
+      i += kPound.size();
+    } else {
+      out += value[i] == '-' ? std::string_view(" - ") : value.substr(i, 1);
+      ++i;
+    }
+  }
+  return out;
+}
+
+}  // namespace detail
+
+SOLO_INLINE std::string e2e_context(std::string_view mr, const std::string& where) {
+  const auto refuse = [&](std::string_view found) {
+    fail<FormatError>("data.mr", where, ": expected a meaning representation key[value], …, found ",
+                      quoted(found));
+  };
+  std::string context;
+  std::string_view rest = strip_white_space(mr);
+  if (rest.empty()) refuse(mr);
+  while (!rest.empty()) {
+    const std::size_t open = rest.find('[');
+    const std::size_t close = rest.find(']');
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
+      refuse(rest);
+    }
+    const std::string_view key = strip_white_space(rest.substr(0, open));
+    const std::string_view value = rest.substr(open + 1, close - open - 1);
+    if (key.empty() || value.empty()) refuse(rest);
+    if (!context.empty()) context += " | ";
+    context += detail::e2e_key(key);
+    context += " : ";
+    context += key == "priceRange" ? detail::spaced_price(value) : std::string(value);
+    rest.remove_prefix(close + 1);
+    if (rest.empty()) break;
+    if (rest.front() != ',') refuse(rest);
+    rest.remove_prefix(1);
+    if (strip_white_space(rest).empty()) refuse(mr);
+  }
+  return context;
+}
+
+SOLO_INLINE std::string_view strip_white_space(std::string_view text) {
+  const auto is_space = [](char32_t c) {
+    return char_class(c) == CharClass::white_space || (c >= 0x1CU && c <= 0x1FU);
+  };
+  while (!text.empty()) {
+    const CodePoint c = code_point_at(text, 0);
+    if (!is_space(c.value)) break;
+    text.remove_prefix(c.length);
+  }
+  while (!text.empty()) {
+    std::size_t begin = text.size() - 1;
+    while (begin > 0 && text.size() - begin < 4 &&
+           (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) {
+      --begin;
+    }
+    const CodePoint c = code_point_at(text, begin);
+    if (begin + c.length != text.size() || !is_space(c.value)) break;
+    text.remove_suffix(c.length);
+  }
+  return text;
+}
+
+}  // namespace solo::inline SOLO_ABI

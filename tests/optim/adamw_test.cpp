@@ -95,7 +95,8 @@ void set(solo::Parameter<T>& p, std::initializer_list<double> gradient) {
 
 }  // namespace
 
-TEST_CASE("AdamW follows torch.optim.AdamW, with clipping, groups and missing gradients") {
+TEST_CASE("AdamW follows torch.optim.AdamW, with clipping, groups and missing gradients",
+          "[optim]") {
   const solo::Json golden = solo::read_json_file(solo::test::golden_dir() / "optim/adamw.json");
   std::size_t singles = 0;
   for (const auto& json : golden.at("cases")) {
@@ -112,7 +113,7 @@ TEST_CASE("AdamW follows torch.optim.AdamW, with clipping, groups and missing gr
   CHECK(golden.at("cases").size() == 3);
 }
 
-TEST_CASE("AdamW's bits do not depend on the thread count") {
+TEST_CASE("AdamW's bits do not depend on the thread count", "[optim]") {
   const auto train = [](int threads) {
     auto p = std::make_unique<solo::Parameter<float>>("w", std::vector<Index>{100, 333});
     solo::AdamW<float> optimizer(std::vector<solo::Parameter<float>*>{p.get()},
@@ -131,7 +132,7 @@ TEST_CASE("AdamW's bits do not depend on the thread count") {
                     sizeof(float) * static_cast<std::size_t>(one->size())) == 0);
 }
 
-TEST_CASE("AdamW leaves parameters alone that are frozen or have no gradient") {
+TEST_CASE("AdamW leaves parameters alone that are frozen or have no gradient", "[optim]") {
   solo::Parameter<double> a("a", {2});
   solo::Parameter<double> b("b", {2});
   solo::Parameter<double> c("c", {2});
@@ -153,7 +154,7 @@ TEST_CASE("AdamW leaves parameters alone that are frozen or have no gradient") {
   CHECK(a.has_grad());
 }
 
-TEST_CASE("an AdamW with the state of another goes on with the same bits") {
+TEST_CASE("an AdamW with the state of another goes on with the same bits", "[optim]") {
   const auto gradients = [](solo::Parameter<float>& p, int step) {
     set(p, {0.5 * step, -1.0 / step, 0.25});
   };
@@ -187,7 +188,7 @@ TEST_CASE("an AdamW with the state of another goes on with the same bits") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(second.value().span()[i] == straight.value().span()[i]);
 }
 
-TEST_CASE("AdamW refuses a gradient that is not finite, before it changes anything") {
+TEST_CASE("AdamW refuses a gradient that is not finite, before it changes anything", "[optim]") {
   solo::Parameter<float> a("h.0.lora_A.weight", {2});
   solo::Parameter<float> b("h.1.lora_B.weight", {2});
   set(a, {1.0, 2.0});
@@ -207,7 +208,7 @@ TEST_CASE("AdamW refuses a gradient that is not finite, before it changes anythi
   });
 }
 
-TEST_CASE("AdamW's learning rate and multipliers") {
+TEST_CASE("AdamW's learning rate and multipliers", "[optim]") {
   solo::Parameter<double> a("a", {1});
   solo::Parameter<double> b("b", {1});
   solo::AdamW<double> optimizer(
@@ -223,7 +224,7 @@ TEST_CASE("AdamW's learning rate and multipliers") {
   CHECK(b.value().span()[0] == Approx(1.25));
 }
 
-TEST_CASE("AdamW refuses hyper-parameters out of their range and bad lists") {
+TEST_CASE("AdamW refuses hyper-parameters out of their range and bad lists", "[optim]") {
   solo::Parameter<float> a("a", {1});
   const std::vector<solo::Parameter<float>*> list = {&a};
   const auto refused = [&](const solo::AdamWOptions& options, const std::string& message) {

@@ -21,7 +21,7 @@ std::unique_ptr<solo::Parameter<float>> filled(const char* name, Index size) {
 
 }  // namespace
 
-TEST_CASE("gradient_norm: every element once, whatever the sizes and threads") {
+TEST_CASE("gradient_norm: every element once, whatever the sizes and threads", "[optim]") {
   for (const Index size : {Index{1}, Index{7}, Index{8}, Index{4096}, Index{4097}, Index{30001}}) {
     const auto a = filled("a", size);
     const auto b = filled("b", 13);
@@ -44,13 +44,13 @@ TEST_CASE("gradient_norm: every element once, whatever the sizes and threads") {
   CHECK(solo::gradient_norm<double>({}) == 0.0);
 }
 
-TEST_CASE("gradient_norm does not overflow where float would") {
+TEST_CASE("gradient_norm does not overflow where float would", "[optim]") {
   solo::Parameter<float> p("p", {2});
   p.grad().fill(1e30F);
   CHECK(solo::gradient_norm<float>({&p}) == Approx(std::sqrt(2.0) * 1e30).epsilon(1e-6));
 }
 
-TEST_CASE("clip_grad_norm returns the norm before and scales only what is too long") {
+TEST_CASE("clip_grad_norm returns the norm before and scales only what is too long", "[optim]") {
   solo::Parameter<double> a("a", {2});
   solo::Parameter<double> b("b", {1});
   a.grad().span()[0] = 3.0;
@@ -64,7 +64,7 @@ TEST_CASE("clip_grad_norm returns the norm before and scales only what is too lo
   CHECK(solo::clip_grad_norm(all, std::numeric_limits<double>::infinity()) == Approx(1.0));
 }
 
-TEST_CASE("gradient_norm names the first tensor that is not finite, and the step") {
+TEST_CASE("gradient_norm names the first tensor that is not finite, and the step", "[optim]") {
   solo::Parameter<double> a("h.0.attn", {3});
   solo::Parameter<double> b("h.1.attn", {3});
   a.grad().fill(1.0);
@@ -88,7 +88,7 @@ TEST_CASE("gradient_norm names the first tensor that is not finite, and the step
   CHECK(message(3) == "step 3: the norm of the gradient of 'h.0.attn' is too large");
 }
 
-TEST_CASE("clip_grad_norm wants a norm above 0") {
+TEST_CASE("clip_grad_norm wants a norm above 0", "[optim]") {
   solo::Parameter<double> a("a", {1});
   for (const double bad : {0.0, -1.0, std::nan("")}) {
     try {

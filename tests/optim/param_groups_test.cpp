@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-TEST_CASE("what decays in the Hugging Face Trainer") {
+TEST_CASE("what decays in the Hugging Face Trainer", "[optim]") {
   for (const char* name : {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight", "lm_head.weight",
                            "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight",
                            "h.0.mlp.c_fc.lora_magnitude_vector", "solo.links.2-4.gate",
@@ -23,7 +23,7 @@ TEST_CASE("what decays in the Hugging Face Trainer") {
   }
 }
 
-TEST_CASE("the kind of a tensor") {
+TEST_CASE("the kind of a tensor", "[optim]") {
   CHECK(solo::tensor_kind("h.0.attn.c_attn.lora_A.weight") == "lora_A");
   CHECK(solo::tensor_kind("h.0.attn.c_attn.lora_B.bias") == "lora_B");
   CHECK(solo::tensor_kind("solo.links.2-4.gate") == "gate");
@@ -34,7 +34,7 @@ TEST_CASE("the kind of a tensor") {
   CHECK(solo::tensor_kind("").empty());
 }
 
-TEST_CASE("parameter groups") {
+TEST_CASE("parameter groups", "[optim]") {
   solo::Parameter<float> a("solo.maps.0.down.weight", {1});
   solo::Parameter<float> b("solo.maps.0.down.bias", {1});
   solo::Parameter<float> c("solo.links.2-4.gate", {1});
@@ -59,7 +59,8 @@ TEST_CASE("parameter groups") {
   CHECK(plain[0].parameters == all);
 }
 
-TEST_CASE("parameter groups refuse multipliers that act on nothing and numbers out of range") {
+TEST_CASE("parameter groups refuse multipliers that act on nothing and numbers out of range",
+          "[optim]") {
   solo::Parameter<float> a("solo.links.2-4.gate", {1});
   const auto refused = [&](const solo::ParamGroupOptions& options) {
     try {

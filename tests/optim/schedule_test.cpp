@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
-TEST_CASE("schedules are transformers' get_scheduler") {
+TEST_CASE("schedules are transformers' get_scheduler", "[optim]") {
   const solo::Json golden = solo::read_json_file(solo::test::golden_dir() / "optim/schedules.json");
   std::size_t values = 0;
   for (const auto& entry : golden.at("schedules")) {
@@ -23,7 +23,7 @@ TEST_CASE("schedules are transformers' get_scheduler") {
   CHECK(values == 4 * 6 * 22);
 }
 
-TEST_CASE("schedule names") {
+TEST_CASE("schedule names", "[optim]") {
   for (const solo::LrScheduler kind : solo::kLrSchedulers) {
     CHECK(solo::lr_scheduler_from_name(solo::to_string(kind)) == kind);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "support/catch.hpp"
-
 #include <solo/train/train_plan.hpp>
+
+#include "support/catch.hpp"
 
 using solo::TrainPlan;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "support/catch.hpp"
-
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/progress.hpp>
+
+#include "support/catch.hpp"
 
 #include <limits>
 #include <vector>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Umbrella of optim/.
+/// Everything of optim/.
 #pragma once
 
 #include <solo/optim/adamw.hpp>

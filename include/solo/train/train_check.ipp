@@ -6,7 +6,6 @@
 #include <solo/optim/clip.hpp>
 #include <solo/train/train_check.hpp>
 
-#include <array>
 #include <optional>
 
 namespace solo::inline SOLO_ABI {
@@ -42,21 +41,19 @@ std::optional<NonFinite> find_non_finite(const Parameter<T>& p) {
 }  // namespace detail
 
 SOLO_INLINE void check_data(const GPT2Config& config, const Dataset& data, std::string_view what) {
-  Index scored = 0;
   for (Index i = 0; i < data.size(); ++i) {
-    const std::array<Index, 1> one = {i};
-    const Batch batch = data.batch_of(one);
-    if (batch.rows() > config.n_positions) {
-      fail<ShapeError>("sequence.length", what, ": example ", i, " of ", batch.rows(),
+    const Example& example = data[i];
+    const auto length = static_cast<Index>(example.ids.size());
+    if (length > config.n_positions) {
+      fail<ShapeError>("sequence.length", what, ": example ", i, " of ", length,
                        " tokens is longer than n_positions ", config.n_positions);
     }
-    for (const int id : batch.ids) detail::check_id(config, id, what, i);
-    for (const int id : batch.targets) {
+    for (const int id : example.ids) detail::check_id(config, id, what, i);
+    for (const int id : example.labels) {
       if (id != kIgnoreIndex) detail::check_id(config, id, what, i);
     }
-    scored += batch.scored_tokens;
   }
-  if (scored == 0) {
+  if (data.scored_tokens() == 0) {
     fail<ConfigError>("loss.labels", what, ": nothing to score in ", data.size(), " examples");
   }
 }

@@ -284,3 +284,8 @@ TEST_CASE("json: text, value and text again are equal", "[json]") {
   CHECK(solo::dump_sorted(solo::parse_json(solo::dump_sorted(json), "f")) ==
         solo::dump_sorted(json));
 }
+
+TEST_CASE("json: endless white space is refused", "[json]") {
+  CHECK_NOTHROW(solo::parse_json("{   }", "f", {.max_token_bytes = 3}));
+  CHECK(parse_error("{       }", {.max_token_bytes = 3}).find("json.token |") == 0);
+}

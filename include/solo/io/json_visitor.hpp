@@ -22,9 +22,10 @@ namespace solo::inline SOLO_ABI {
 /// Bounds that keep hostile text from using much memory.
 struct JsonLimits {
   std::size_t max_depth = 64;
-  std::size_t max_values = 1'000'000;                    ///< values of any kind, containers too
-  std::size_t max_token_bytes = std::size_t{16} << 20U;  ///< one string, key or number
-  std::size_t max_tree_bytes = std::size_t{64} << 20U;   ///< of a whole Json value (io/json.hpp)
+  std::size_t max_values = 1'000'000;  ///< values of any kind, containers too
+  std::size_t max_token_bytes = std::size_t{16}
+                                << 20U;  ///< one string, key or number, or white space
+  std::size_t max_tree_bytes = std::size_t{64} << 20U;  ///< of a whole Json value (io/json.hpp)
   std::uint64_t max_file_bytes = std::uint64_t{256} << 20U;
   bool skip_bom = false;  ///< accept one byte order mark at the start
 };

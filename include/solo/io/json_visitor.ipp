@@ -30,7 +30,7 @@ struct JsonRefusal : std::exception {
 };
 
 /// The bytes of a JSON text, piece by piece. Each piece is scanned before the lexer sees it: a NUL
-/// would end its input early, and an endless token would be kept in memory three times.
+/// would end its input early, and an endless token or white space would be kept in memory thrice.
 class JsonInput {
  public:
   JsonInput(std::string_view text, std::size_t max_token_bytes)
@@ -121,14 +121,15 @@ class JsonInput {
         in_string_ = true;
         run_ = 0;
       } else {
-        const bool separator = c == ',' || c == ':' || c == ' ' || c == '\n' || c == '\r' ||
-                               c == '\t' || c == '[' || c == ']' || c == '{' || c == '}';
-        run_ = separator ? 0 : run_ + 1;
+        const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+        const bool structure = c == ',' || c == ':' || c == '[' || c == ']' || c == '{' || c == '}';
+        run_ = structure || blank != blank_ ? 0 : run_ + 1;
+        blank_ = blank;
       }
       if (run_ > max_token_bytes_) {
         stop(i, "json.token",
-             concat("expected strings and numbers of at most ", max_token_bytes_,
-                    " bytes, found a longer one"));
+             concat("expected strings, numbers and white space of at most ", max_token_bytes_,
+                    " bytes at once, found more"));
       }
     }
   }
@@ -149,6 +150,7 @@ class JsonInput {
   std::size_t next_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;
+  bool blank_ = false;
   std::size_t run_ = 0;
 };
 

@@ -39,7 +39,7 @@ namespace detail {
 
 inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
 inline constexpr std::size_t kMaxSafetensorsRank = 8;
-inline constexpr std::size_t kMaxSafetensorsTensors = 500'000;
+inline constexpr std::size_t kMaxSafetensorsTensors = 200'000;
 
 struct SafetensorsHeader {
   std::vector<TensorInfo> tensors;  ///< in the order of their data

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include <solo/core/core.hpp>
+/// @file
+/// What a user's program may look like: a small random model and its logits.
+#include <solo/solo.hpp>
 
 #include <iostream>
+#include <vector>
 
 int main() {
-  solo::Tensor<float> tensor({2, 3});
-  solo::ThreadPool pool(2);
-  pool.for_each(tensor.size(), [&](solo::Index i) { tensor.data()[i] = static_cast<float>(i); });
-  std::cout << solo::as_eigen(tensor.matrix()) << '\n';
-  return tensor.data()[5] == 5.0F ? 0 : 1;
+  const solo::GPT2<float> model(
+      {.vocab_size = 11, .n_positions = 8, .n_embd = 8, .n_layer = 2, .n_head = 2});
+  const std::vector<int> ids = {1, 2, 3};
+  const solo::Matrix<float> logits = model.logits(ids);
+  std::cout << logits << '\n';
+  return logits.rows() == 3 && logits.cols() == 11 && logits.allFinite() ? 0 : 1;
 }

@@ -23,6 +23,9 @@ class Philox {
   explicit constexpr Philox(std::uint64_t seed, std::uint64_t stream = 0) noexcept
       : seed_(seed), stream_(stream) {}
 
+  [[nodiscard]] constexpr std::uint64_t seed() const noexcept { return seed_; }
+  [[nodiscard]] constexpr std::uint64_t stream() const noexcept { return stream_; }
+
   /// Four random words number `counter` of this stream.
   [[nodiscard]] constexpr Block block(std::uint64_t counter) const noexcept {
     Block x = {low(counter), high(counter), low(stream_), high(stream_)};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <solo/core/eigen.hpp>
-#include <solo/core/tensor.hpp>
 #include <solo/kernels/gemm.hpp>
+#include <solo/kernels/scratch.hpp>
+#include <solo/kernels/table.hpp>
 
 #include <algorithm>
 
@@ -11,41 +11,115 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// The operand's elements as T in row-major order, copied to the buffer.
-template <Scalar T>
-void copy_operand(const Operand<T>& from, T* to) {
-  for (Index i = 0; i < from.rows; ++i) {
-    for (Index j = 0; j < from.cols; ++j) {
-      const Index at = i * from.row_stride + j * from.col_stride;
-      *to++ = from.data != nullptr ? from.data[at] : static_cast<T>(to_float(from.half[at]));
+/// Rows and values of k of a that are packed at a time: bounds the buffer (4 MB of float).
+inline constexpr Index kChunkRows = 1032;  // a multiple of every tile_rows
+inline constexpr Index kChunkDepth = 1024;
+/// Multiplications below which one thread is faster than several.
+inline constexpr Index kSerialProduct = Index{1} << 18;
+/// Rows up to which a row-major b is read in place instead of being packed.
+inline constexpr Index kDirectRows = 4;
+
+[[nodiscard]] constexpr Index ceil_div(Index a, Index b) {
+  return (a + b - 1) / b;
+}
+
+/// A grid of threads over the row tiles and column panels of a product.
+struct GemmGrid {
+  Index tile_parts = 1;
+  Index panel_parts = 1;
+
+  /// The grid whose largest part is the smallest. Each part packs its own columns of b, which costs
+  /// about as much as a tile and a half.
+  GemmGrid(Index threads, Index tiles, Index panels) {
+    double best = 0.0;
+    for (Index p = std::min(threads, panels); p >= 1; --p) {
+      const Index t = std::min(threads / p, tiles);
+      const double cost = static_cast<double>(ceil_div(panels, p)) *
+                          (static_cast<double>(ceil_div(tiles, t)) + 1.5);
+      if (best == 0.0 || cost < best) {
+        best = cost;
+        panel_parts = p;
+        tile_parts = t;
+      }
     }
   }
+};
+
+/// Rows and k of this part's chunk: packs a, then multiplies.
+template <Scalar T>
+void gemm_chunk(ThreadPool& pool, Index threads, GemmPart<T> part) {
+  const KernelTable<T>& table = kernels<T>();
+  const Index depth = part.depth_end - part.depth_begin;
+  const Index tiles = ceil_div(part.row_end - part.row_begin, table.tile_rows);
+  const Index panels = ceil_div(part.c.cols, table.panel_cols);
+  part.packed_a = thread_buffer<T, kPackedLeft>(tiles * table.tile_rows * depth);
+  pool.for_ranges(std::min(threads, tiles), [&](Index begin, Index end) {
+    const Index parts = std::min(threads, tiles);
+    table.gemm_pack(part, tiles * begin / parts, tiles * end / parts);
+  });
+  const GemmGrid grid(threads, tiles, panels);
+  pool.for_each(grid.tile_parts * grid.panel_parts, [&](Index i) {
+    const Index t = i / grid.panel_parts;
+    const Index p = i % grid.panel_parts;
+    GemmPart<T> mine = part;
+    mine.tile_begin = tiles * t / grid.tile_parts;
+    mine.tile_end = tiles * (t + 1) / grid.tile_parts;
+    mine.col_begin = panels * p / grid.panel_parts * table.panel_cols;
+    mine.col_end = std::min(part.c.cols, panels * (p + 1) / grid.panel_parts * table.panel_cols);
+    mine.packed_b =
+        thread_buffer<T, kPackedRight>(std::max(kPackedElements, table.panel_cols * depth));
+    table.gemm_part(mine);
+  });
+}
+
+/// At most kDirectRows rows by a row-major b: threads split the columns.
+template <Scalar T>
+void gemm_direct(ThreadPool& pool, Index threads, const GemmPart<T>& part) {
+  const KernelTable<T>& table = kernels<T>();
+  const Index panels = ceil_div(part.c.cols, table.lanes);
+  const Index parts = std::min(threads, panels);
+  pool.for_each(parts, [&](Index i) {
+    GemmPart<T> mine = part;
+    mine.col_begin = panels * i / parts * table.lanes;
+    mine.col_end = std::min(part.c.cols, panels * (i + 1) / parts * table.lanes);
+    mine.sum_stride = ceil_div(mine.col_end - mine.col_begin, table.lanes) * table.lanes;
+    mine.packed_b = thread_buffer<T, kPackedRight>(part.c.rows * mine.sum_stride);
+    table.gemm_rows(mine);
+  });
 }
 
 }  // namespace detail
 
 template <Scalar T>
 void gemm(ThreadPool& pool, const Gemm<T>& args) {
-  thread_local AlignedBuffer<T> a_copy;
-  thread_local AlignedBuffer<T> b_copy;
   const Index rows = args.a.rows;
   const Index depth = args.a.cols;
   const Index cols = args.b.cols;
-  a_copy.reserve(rows * depth);
-  b_copy.reserve(depth * cols);
-  detail::copy_operand(args.a, a_copy.data());
-  detail::copy_operand(args.b, b_copy.data());
-  const ConstMatrixView<T> a(a_copy.data(), rows, depth);
-  const ConstMatrixView<T> b(b_copy.data(), depth, cols);
-  constexpr Index kChunk = 64;
-  pool.for_each((rows + kChunk - 1) / kChunk, [&](Index chunk) {
-    // Row by row: Eigen's product kernels round differently for other row counts.
-    for (Index i = chunk * kChunk; i < std::min(rows, (chunk + 1) * kChunk); ++i) {
-      auto c = as_eigen(args.c.middle_rows(i, 1));
-      if (!args.accumulate) c.setZero();
-      for (Index k = 0; k < depth; ++k) c += a(i, k) * as_eigen(b.middle_rows(k, 1));
+  if (rows == 0 || cols == 0) return;
+  if (depth == 0) {
+    for (Index i = 0; i < rows && !args.accumulate; ++i) std::fill_n(args.c.row(i), cols, T{0});
+    return;
+  }
+  detail::GemmPart<T> part{.a = args.a, .b = args.b, .c = args.c, .accumulate = args.accumulate};
+  part.c.rows = rows;
+  part.c.cols = cols;
+  part.row_end = rows;
+  part.depth_end = depth;
+  const bool small = rows * cols * depth < detail::kSerialProduct;
+  const Index threads = small ? 1 : pool.threads();
+  if (rows <= detail::kDirectRows && args.b.col_stride == 1 && args.a.data != nullptr) {
+    detail::gemm_direct(pool, threads, part);
+    return;
+  }
+  for (Index k = 0; k < depth; k += detail::kChunkDepth) {
+    for (Index row = 0; row < rows; row += detail::kChunkRows) {
+      part.row_begin = row;
+      part.row_end = std::min(rows, row + detail::kChunkRows);
+      part.depth_begin = k;
+      part.depth_end = std::min(depth, k + detail::kChunkDepth);
+      detail::gemm_chunk(pool, threads, part);
     }
-  });
+  }
 }
 
 #if !SOLO_HEADER_ONLY

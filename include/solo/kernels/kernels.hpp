@@ -5,4 +5,8 @@
 
 #include <solo/kernels/adamw.hpp>
 #include <solo/kernels/gemm.hpp>
+#include <solo/kernels/isa.hpp>
+#include <solo/kernels/operand.hpp>
 #include <solo/kernels/rows.hpp>
+#include <solo/kernels/scratch.hpp>
+#include <solo/kernels/table.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/kernels/table.hpp>
 #include <solo/ops/cross_entropy.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace solo::inline SOLO_ABI::ops {
@@ -12,31 +12,26 @@ namespace detail {
 
 template <Scalar T>
 void cross_entropy_row(const CrossEntropy<T>& args, Index i) {
+  const KernelTable<T>& table = kernels<T>();
   const Index cols = args.logits.cols;
   T* x = args.logits.row(i);
   const Index target = args.targets[static_cast<std::size_t>(i)];
-  T top = x[0];
-  for (Index j = 1; j < cols; ++j) top = x[j] > top || x[j] != x[j] ? x[j] : top;
-  double sum = 0.0;
-  double total = 0.0;
-  for (Index j = 0; j < cols; ++j) {
-    sum += std::exp(static_cast<double>(x[j] - top));
-    total += static_cast<double>(x[j]);
-  }
-  const double lse = std::log(sum) + static_cast<double>(top);
-  const double nll = lse - static_cast<double>(x[target]);
+  const double logit = static_cast<double>(x[target]);
+  const solo::detail::LogitSums sums = table.logit_sums(cols, x, args.gradient);
+  const double lse = std::log(sums.exp_sum) + sums.top;
+  const double nll = lse - logit;
   const double eps = args.label_smoothing;
-  const double uniform = eps / static_cast<double>(cols);
-  // Without smoothing a logit of −∞ is harmless, its share of the sum would be NaN.
-  const double smooth = eps == 0.0 ? 0.0 : eps * (lse - total / static_cast<double>(cols));
+  // Without smoothing a logit of −∞ is harmless, its share of the mean would be NaN.
+  const double smooth = eps == 0.0 ? 0.0 : eps * (lse - sums.total / static_cast<double>(cols));
   args.losses[i] = (1.0 - eps) * nll + smooth;
   if (args.nll != nullptr) args.nll[i] = nll;
   if (!args.gradient) return;
-  for (Index j = 0; j < cols; ++j) {
-    const double p = std::exp(static_cast<double>(x[j] - top)) / sum;
-    const double label = uniform + (j == target ? 1.0 - eps : 0.0);
-    x[j] = static_cast<T>((p - label) * args.gradient_scale);
-  }
+  // x holds exp(x − top): the gradient is softmax − ε / V, and − (1 − ε) more at the target.
+  const double scale = args.gradient_scale;
+  const double p = static_cast<double>(x[target]) / sums.exp_sum;
+  const double uniform = eps / static_cast<double>(cols);
+  table.affine(cols, static_cast<T>(scale / sums.exp_sum), static_cast<T>(-uniform * scale), x);
+  x[target] = static_cast<T>((p - uniform - (1.0 - eps)) * scale);
 }
 
 }  // namespace detail

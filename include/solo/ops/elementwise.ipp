@@ -2,9 +2,11 @@
 #pragma once
 
 #include <solo/kernels/rows.hpp>
+#include <solo/kernels/table.hpp>
 #include <solo/ops/elementwise.hpp>
 
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 
 namespace solo::inline SOLO_ABI::ops {
@@ -17,24 +19,11 @@ T sigmoid(T x) {
 }
 
 template <Scalar T>
-struct GeluNew {
-  // tanh(u) = 2σ(2u) − 1, so 0.5·x·(1 + tanh(u)) = x·σ(2u), without cancellation for x < 0.
-  static constexpr T kA = static_cast<T>(2.0 * 0.79788456080286535588);  // 2·√(2/π)
-  static constexpr T kB = static_cast<T>(0.044715);
-  static T forward(T x) { return x * sigmoid(kA * (x + kB * x * x * x)); }
-  static T slope(T x) {
-    const T s = sigmoid(kA * (x + kB * x * x * x));
-    return s + x * s * (T{1} - s) * kA * (T{1} + T{3} * kB * x * x);
-  }
-};
-
-template <Scalar T>
 T activation(Activation f, T x) {
   switch (f) {
     case Activation::identity:
+    case Activation::gelu_new:  // has a kernel of its own
       return x;
-    case Activation::gelu_new:
-      return GeluNew<T>::forward(x);
     case Activation::gelu:
       return x * std::erfc(-x * std::numbers::sqrt2_v<T> / 2) / 2;
     case Activation::relu:
@@ -53,9 +42,8 @@ template <Scalar T>
 T activation_slope(Activation f, T x) {
   switch (f) {
     case Activation::identity:
+    case Activation::gelu_new:  // has a kernel of its own
       return T{1};
-    case Activation::gelu_new:
-      return GeluNew<T>::slope(x);
     case Activation::gelu:
       return std::erfc(-x * std::numbers::sqrt2_v<T> / 2) / 2 +
              x * std::exp(-x * x / 2) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
@@ -77,13 +65,11 @@ T activation_slope(Activation f, T x) {
   return T{1};
 }
 
-/// f(i, j) over all elements.
+/// f(i) for every row; threads share the rows.
 template <class F>
-void for_elements(ThreadPool& pool, Index rows, Index cols, const F& f) {
+void for_each_row(ThreadPool& pool, Index rows, Index cols, const F& f) {
   solo::detail::for_rows(pool, rows, cols, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      for (Index j = 0; j < cols; ++j) f(i, j);
-    }
+    for (Index i = begin; i < end; ++i) f(i);
   });
 }
 
@@ -91,46 +77,61 @@ void for_elements(ThreadPool& pool, Index rows, Index cols, const F& f) {
 
 template <Scalar T>
 void activation_forward(ThreadPool& pool, Activation f, ConstMatrixView<T> x, MatrixView<T> y) {
-  detail::for_elements(pool, x.rows, x.cols,
-                       [&](Index i, Index j) { y(i, j) = detail::activation(f, x(i, j)); });
+  const KernelTable<T>& table = kernels<T>();
+  detail::for_each_row(pool, x.rows, x.cols, [&](Index i) {
+    if (f == Activation::gelu_new) {
+      table.gelu_new(x.cols, x.row(i), y.row(i));
+    } else {
+      for (Index j = 0; j < x.cols; ++j) y(i, j) = detail::activation(f, x(i, j));
+    }
+  });
 }
 
 template <Scalar T>
 void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args) {
-  detail::for_elements(pool, args.x.rows, args.x.cols, [&](Index i, Index j) {
-    args.dx(i, j) += detail::activation_slope(args.f, args.x(i, j)) * args.dy(i, j);
+  const KernelTable<T>& table = kernels<T>();
+  detail::for_each_row(pool, args.x.rows, args.x.cols, [&](Index i) {
+    if (args.f == Activation::gelu_new) {
+      table.gelu_new_backward(args.x.cols, args.x.row(i), args.dy.row(i), args.dx.row(i));
+    } else {
+      for (Index j = 0; j < args.x.cols; ++j) {
+        args.dx(i, j) += detail::activation_slope(args.f, args.x(i, j)) * args.dy(i, j);
+      }
+    }
   });
 }
 
 template <Scalar T>
 void dropout(ThreadPool& pool, const Dropout<T>& args) {
-  const T keep = static_cast<T>(1.0 / (1.0 - args.p));
-  const float p = static_cast<float>(args.p);
-  detail::for_elements(pool, args.x.rows, args.x.cols, [&](Index i, Index j) {
-    const auto number = static_cast<std::uint64_t>(i * args.x.cols + j);
-    const T value = args.random.uniform(number) >= p ? args.x(i, j) * keep : T{0};
-    args.y(i, j) = args.accumulate ? args.y(i, j) + value : value;
+  const KernelTable<T>& table = kernels<T>();
+  const solo::detail::DropoutRule rule(args.p, args.random);
+  detail::for_each_row(pool, args.x.rows, args.x.cols, [&](Index i) {
+    table.dropout(args.x.cols, args.x.row(i), args.y.row(i), rule,
+                  static_cast<std::uint64_t>(i * args.x.cols), args.accumulate);
   });
 }
 
 template <Scalar T>
 void add_scaled(ThreadPool& pool, T a, ConstMatrixView<T> x, MatrixView<T> y) {
-  detail::for_elements(pool, x.rows, x.cols, [&](Index i, Index j) { y(i, j) += a * x(i, j); });
+  const KernelTable<T>& table = kernels<T>();
+  detail::for_each_row(pool, x.rows, x.cols,
+                       [&](Index i) { table.add_scaled(x.cols, a, x.row(i), y.row(i)); });
 }
 
 template <Scalar T>
 void scale_columns(ThreadPool& pool, const ScaleColumns<T>& args) {
-  detail::for_elements(pool, args.x.rows, args.x.cols, [&](Index i, Index j) {
-    const T value = args.a[j] * args.x(i, j);
-    args.y(i, j) = args.accumulate ? args.y(i, j) + value : value;
+  const KernelTable<T>& table = kernels<T>();
+  detail::for_each_row(pool, args.x.rows, args.x.cols, [&](Index i) {
+    table.multiply(args.x.cols, args.a, args.x.row(i), args.y.row(i), args.accumulate);
   });
 }
 
 template <Scalar T>
 void add_column_products(ThreadPool& pool, ConstMatrixView<T> x, ConstMatrixView<T> y, T* out) {
+  const KernelTable<T>& table = kernels<T>();
   solo::detail::for_rows(pool, x.cols, x.rows, [&](Index begin, Index end) {
     for (Index i = 0; i < x.rows; ++i) {
-      for (Index j = begin; j < end; ++j) out[j] += x(i, j) * y(i, j);
+      table.multiply(end - begin, x.row(i) + begin, y.row(i) + begin, out + begin, true);
     }
   });
 }

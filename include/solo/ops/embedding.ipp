@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/kernels/rows.hpp>
+#include <solo/kernels/table.hpp>
 #include <solo/ops/embedding.hpp>
 
 namespace solo::inline SOLO_ABI::ops {
@@ -36,11 +37,11 @@ void embedding_forward(ThreadPool& pool, const EmbeddingForward<T>& args) {
 template <Scalar T>
 void embedding_backward(ThreadPool& pool, std::span<const Index> ids, ConstMatrixView<T> dy,
                         MatrixView<T> table_grad) {
+  const KernelTable<T>& table = kernels<T>();
   solo::detail::for_rows(pool, dy.cols, dy.rows, [&](Index begin, Index end) {
     for (Index i = 0; i < dy.rows; ++i) {
       T* to = table_grad.row(ids[static_cast<std::size_t>(i)]);
-      const T* from = dy.row(i);
-      for (Index j = begin; j < end; ++j) to[j] += from[j];
+      table.add_scaled(end - begin, T{1}, dy.row(i) + begin, to + begin);
     }
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/kernels/rows.hpp>
+#include <solo/kernels/table.hpp>
 #include <solo/ops/linear.hpp>
 
 #include <algorithm>
@@ -33,9 +34,10 @@ void linear_backward(ThreadPool& pool, const LinearBackward<T>& args) {
 
 template <Scalar T>
 void add_column_sums(ThreadPool& pool, ConstMatrixView<T> x, T* out) {
+  const KernelTable<T>& table = kernels<T>();
   solo::detail::for_rows(pool, x.cols, x.rows, [&](Index begin, Index end) {
     for (Index i = 0; i < x.rows; ++i) {
-      for (Index j = begin; j < end; ++j) out[j] += x(i, j);
+      table.add_scaled(end - begin, T{1}, x.row(i) + begin, out + begin);
     }
   });
 }

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+// Attention of one (segment, head), kTileRows queries at a time: scores and weighted values are
+// register-tile products over packed keys and values. Included by table.ipp once per instruction
+// set. A query's result is the same chain of operations whichever queries share its tile, and
+// whether a key lies before the segment or in it.
+
+namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
+
+inline Index round_up(Index n, Index step) {
+  return (n + step - 1) / step * step;
+}
+
+/// Where the pieces of a head's scratch lie.
+struct HeadScratch {
+  Index keys;        ///< before and own
+  Index row;         ///< stride of score rows
+  Index wide;        ///< dim in whole panels
+  Real* key_cols;    ///< keys as panels over keys, dim deep; the runs apart
+  Real* value_cols;  ///< values likewise (backward)
+  Real* value_rows;  ///< values, or keys in the backward, as panels over dim, keys deep
+  Real* scores;      ///< kTileRows rows
+  Real* slopes;      ///< kTileRows rows (backward)
+  Real* left;        ///< a left operand: k-major tile rows
+  Real* q_tile;      ///< k-major queries
+  Real* d_tile;      ///< k-major output gradients
+  Real* q_rows;      ///< queries as panels over dim
+  Real* d_rows;
+
+  Real* end;
+
+  HeadScratch(Index before, Index own, Index dim, Real* p) {
+    keys = before + own;
+    const Index cols = round_up(before, kPanelCols) + round_up(own, kPanelCols);
+    row = round_up(keys, kPanelCols) + kLanes;
+    wide = round_up(dim, kPanelCols);
+    key_cols = p;
+    value_cols = key_cols + cols * dim;
+    value_rows = value_cols + cols * dim;
+    scores = value_rows + wide * keys;
+    slopes = scores + kTileRows * row;
+    left = slopes + kTileRows * row;
+    q_tile = left + kTileRows * round_up(keys, kLanes);
+    d_tile = q_tile + kTileRows * dim;
+    q_rows = d_tile + kTileRows * dim;
+    d_rows = q_rows + wide * kTileRows;
+    end = d_rows + wide * kTileRows;
+  }
+};
+
+inline Index attention_scratch(Index keys, Index dim) {
+  // One more panel than a single run of keys needs: the two runs may each end in a started one.
+  const Index cols = round_up(keys, kPanelCols) + kPanelCols;
+  const Index wide = round_up(dim, kPanelCols);
+  return 2 * cols * dim + wide * keys + 2 * kTileRows * (cols + kLanes) +
+         kTileRows * round_up(keys, kLanes) + 2 * kTileRows * dim + 2 * wide * kTileRows;
+}
+
+/// Rows as panels of columns: the transpose, `dim` deep.
+[[gnu::noinline]] inline void pack_cols(const Real* rows, Index stride, Index count, Index dim,
+                                        Real* to) {
+  if (count == 0) return;
+  pack_panels<kPanelCols>(PackFrom<Real>{rows, 1, stride, dim, count, dim * kPanelCols}, to);
+}
+/// Rows as panels over dim, `depth` deep in all, of which these are the first `count`.
+[[gnu::noinline]] inline void pack_rows(const Real* rows, Index stride, Index count, Index dim,
+                                        Index depth, Real* to) {
+  pack_panels<kPanelCols>(PackFrom<Real>{rows, stride, 1, count, dim, depth * kPanelCols}, to);
+}
+/// Up to kTileRows rows as a k-major tile.
+[[gnu::noinline]] inline void pack_tile(const Real* rows, Index stride, Index count, Index dim,
+                                        Real* to) {
+  pack_panels<kTileRows>(PackFrom<Real>{rows, 1, stride, dim, count, 0}, to);
+}
+
+/// scores(r, j) = tile row r · packed column j, for the first `count` columns.
+inline void tile_times_cols(const Real* tile, Index rows, const Real* cols, Index count, Index dim,
+                            Real* scores, Index stride) {
+  for (Index j = 0; j < count; j += kPanelCols) {
+    micro({.a = tile,
+           .a_step = kTileRows,
+           .b = cols + j * dim,
+           .depth = dim,
+           .c = scores + j,
+           .c_stride = stride,
+           .cols = count - j < kPanelCols ? count - j : kPanelCols,
+           .into = Into::store},
+          rows);
+  }
+}
+
+/// c(r, ·) from Σ_k a[k · a_step + r] · b(k, ·), b as panels over dim, `depth` of `panel_depth` k.
+struct TileTimesRows {
+  const Real* a;
+  Index a_step;
+  const Real* b;
+  Index panel_depth;
+  Index depth;
+  Index dim;
+  Real* c;
+  Index c_stride;
+  Into into;
+};
+[[gnu::noinline]] inline void tile_times_rows(const TileTimesRows& t, Index rows) {
+  for (Index j = 0; j < t.dim; j += kPanelCols) {
+    micro({.a = t.a,
+           .a_step = t.a_step,
+           .b = t.b + j * t.panel_depth,
+           .depth = t.depth,
+           .c = t.c + j,
+           .c_stride = t.c_stride,
+           .cols = t.dim - j < kPanelCols ? t.dim - j : kPanelCols,
+           .into = t.into},
+          rows);
+  }
+}
+
+/// Scores of a tile of queries against the keys before and the first `own` of its own.
+[[gnu::noinline]] inline void tile_scores(const AttentionHead<Real>& head, const HeadScratch& at,
+                                          const Real* tile, const Real* cols, Index rows, Index own,
+                                          Real* scores) {
+  const Index before = head.before.length;
+  tile_times_cols(tile, rows, cols, before, head.dim, scores, at.row);
+  tile_times_cols(tile, rows, cols + round_up(before, kPanelCols) * head.dim, own, head.dim,
+                  scores + before, at.row);
+}
+
+/// x(j) *= dropout factor of the key j of query `row`.
+inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys, Real* x) {
+  if (head.dropout.threshold == 0) return;
+  const std::uint64_t first =
+      head.dropout_first + static_cast<std::uint64_t>(row) * head.dropout_step;
+  dropout_row(keys, x, x, head.dropout, first, false);
+}
+
+/// Scores become exp(scale · score − maximum), times dropout; zeros follow up to `padded`. Returns
+/// the reciprocal of the sum (before dropout).
+[[gnu::noinline]] inline Real soften_row(const AttentionHead<Real>& head, Index row, Index keys,
+                                         Index padded, Real* s) {
+  const Vec scale = splat(head.scale);
+  for (Index j = 0; j < keys; j += kLanes) {
+    const Index m = lanes_at(j, keys);
+    store_n(s + j, load_n(s + j, m) * scale, m);
+  }
+  const LogitSums sums = logit_sums_row(keys, s, true);
+  for (Index j = keys; j < padded; ++j) s[j] = 0;
+  drop_weights(head, row, keys, s);
+  if (head.lse != nullptr) {
+    head.lse[row * head.lse_stride] = static_cast<Real>(sums.top + __builtin_log(sums.exp_sum));
+  }
+  return static_cast<Real>(1.0 / sums.exp_sum);
+}
+
+[[gnu::noinline]] inline bool all_finite(const Real* rows, Index stride, Index count, Index dim) {
+  Vec sum = splat(0);
+  for (Index i = 0; i < count; ++i) {
+    for (Index j = 0; j < dim; j += kLanes) {
+      sum = fma(load_n(rows + i * stride + j, lanes_at(j, dim)), splat(0), sum);
+    }
+  }
+  alignas(64) Real lane[kLanes];
+  store(lane, sum);
+  Real total = 0;
+  for (Index i = 0; i < kLanes; ++i) total += lane[i];
+  return total == 0;
+}
+
+/// The outputs of the queries [first, first + rows).
+[[gnu::noinline]] inline void attention_tile(const AttentionHead<Real>& head, const HeadScratch& at,
+                                             Index first, Index rows, bool finite) {
+  const Index before = head.before.length;
+  const Index keys = before + first + rows;
+  pack_tile(head.q + first * head.q_stride, head.q_stride, rows, head.dim, at.q_tile);
+  tile_scores(head, at, at.q_tile, at.key_cols, rows, first + rows, at.scores);
+  Real inverse[kTileRows];
+  for (Index r = 0; r < rows; ++r) {
+    inverse[r] = soften_row(head, first + r, before + first + r + 1, keys, at.scores + r * at.row);
+  }
+  Real* out = head.out + first * head.out_stride;
+  TileTimesRows product{.a = at.left,
+                        .a_step = kTileRows,
+                        .b = at.value_rows,
+                        .panel_depth = at.keys,
+                        .depth = keys,
+                        .dim = head.dim,
+                        .c = out,
+                        .c_stride = head.out_stride,
+                        .into = Into::store};
+  if (finite) {
+    pack_tile(at.scores, at.row, rows, keys, at.left);
+    tile_times_rows(product, rows);
+  } else {
+    // 0 · NaN is NaN: a query may not even touch the values of later rows.
+    product.a_step = 1;
+    for (Index r = 0; r < rows; ++r) {
+      product.a = at.scores + r * at.row;
+      product.depth = before + first + r + 1;
+      product.c = out + r * head.out_stride;
+      tile_times_rows(product, 1);
+    }
+  }
+  for (Index r = 0; r < rows; ++r) affine_row(head.dim, inverse[r], 0, out + r * head.out_stride);
+}
+
+inline void attention_head(const AttentionHead<Real>& head) {
+  const KeyRun<Real>& before = head.before;
+  const KeyRun<Real>& own = head.own;
+  const HeadScratch at(before.length, own.length, head.dim, head.scratch);
+  pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
+  pack_cols(own.keys, own.key_stride, own.length, head.dim,
+            at.key_cols + round_up(before.length, kPanelCols) * head.dim);
+  pack_rows(before.values, before.value_stride, before.length, head.dim, at.keys, at.value_rows);
+  pack_rows(own.values, own.value_stride, own.length, head.dim, at.keys,
+            at.value_rows + before.length * kPanelCols);
+  const bool finite = all_finite(own.values, own.value_stride, own.length, head.dim);
+  for (Index first = 0; first < own.length; first += kTileRows) {
+    const Index left = own.length - first;
+    attention_tile(head, at, first, left < kTileRows ? left : kTileRows, finite);
+  }
+}
+
+}  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Gradients of attention of one (segment, head). Included by table.ipp once per instruction set,
+// after attention.inl.hpp.
+
+namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
+
+/// scores become the weights as the values saw them, slopes (dout · values) become ∂loss/∂score:
+/// w = exp(scale · score − lse), slope = scale · w · (factor · slope − mean).
+[[gnu::noinline]] inline void slope_row(const AttentionHead<Real>& head, Index row, Index keys,
+                                        Real mean, Real* s, Real* d) {
+  const Vec scale = splat(head.scale);
+  const Vec lse = splat(head.lse[row * head.lse_stride]);
+  drop_weights(head, row, keys, d);
+  for (Index j = 0; j < keys; j += kLanes) {
+    const Index m = lanes_at(j, keys);
+    const Vec w = exp(load_n(s + j, m) * scale - lse);
+    store_n(s + j, w, m);
+    store_n(d + j, scale * w * (load_n(d + j, m) - splat(mean)), m);
+  }
+  drop_weights(head, row, keys, s);
+}
+
+inline Real row_dot(const Real* x, const Real* y, Index n) {
+  Wide sum = wide_zero();
+  for (Index i = 0; i < n; i += kLanes) {
+    const Index m = lanes_at(i, n);
+    sum = wide_fma(load_n(x + i, m), load_n(y + i, m), sum);
+  }
+  return static_cast<Real>(wide_sum(sum));
+}
+
+/// d(j, ·) += Σ_r weights(r, j) · b(r, ·), for a run of `count` keys.
+[[gnu::noinline]] inline void add_to_keys(const HeadScratch& at, const Real* weights, const Real* b,
+                                          Index rows, Index count, Index dim, Real* d,
+                                          Index stride) {
+  for (Index j = 0; j < count; j += kTileRows) {
+    tile_times_rows({.a = weights + j,
+                     .a_step = at.row,
+                     .b = b,
+                     .panel_depth = kTileRows,
+                     .depth = rows,
+                     .dim = dim,
+                     .c = d + j * stride,
+                     .c_stride = stride,
+                     .into = Into::chain},
+                    count - j < kTileRows ? count - j : kTileRows);
+  }
+}
+
+[[gnu::noinline]] inline void attention_backward_tile(const AttentionHead<Real>& head,
+                                                      const AttentionHeadBackward<Real>& args,
+                                                      const HeadScratch& at, Index first,
+                                                      Index rows) {
+  const Index before = head.before.length;
+  const Index own = first + rows;
+  const Index keys = before + own;
+  const Index dim = head.dim;
+  const Real* q = head.q + first * head.q_stride;
+  const Real* dout = args.dout + first * args.dout_stride;
+  pack_tile(q, head.q_stride, rows, dim, at.q_tile);
+  pack_tile(dout, args.dout_stride, rows, dim, at.d_tile);
+  pack_rows(q, head.q_stride, rows, dim, kTileRows, at.q_rows);
+  pack_rows(dout, args.dout_stride, rows, dim, kTileRows, at.d_rows);
+  tile_scores(head, at, at.q_tile, at.key_cols, rows, own, at.scores);
+  tile_scores(head, at, at.d_tile, at.value_cols, rows, own, at.slopes);
+  for (Index r = 0; r < rows; ++r) {
+    Real* s = at.scores + r * at.row;
+    Real* d = at.slopes + r * at.row;
+    const Real mean =
+        row_dot(dout + r * args.dout_stride, args.out + (first + r) * args.out_stride, dim);
+    const Index seen = before + first + r + 1;
+    slope_row(head, first + r, seen, mean, s, d);
+    for (Index j = seen; j < keys; ++j) s[j] = d[j] = 0;
+  }
+  pack_tile(at.slopes, at.row, rows, keys, at.left);
+  tile_times_rows({.a = at.left,
+                   .a_step = kTileRows,
+                   .b = at.value_rows,
+                   .panel_depth = at.keys,
+                   .depth = keys,
+                   .dim = dim,
+                   .c = args.dq + first * args.d_stride,
+                   .c_stride = args.d_stride,
+                   .into = Into::chain},
+                  rows);
+  add_to_keys(at, at.slopes, at.q_rows, rows, before, dim, args.dk_before, args.d_stride);
+  add_to_keys(at, at.slopes + before, at.q_rows, rows, own, dim, args.dk_own, args.d_stride);
+  add_to_keys(at, at.scores, at.d_rows, rows, before, dim, args.dv_before, args.d_stride);
+  add_to_keys(at, at.scores + before, at.d_rows, rows, own, dim, args.dv_own, args.d_stride);
+}
+
+inline void attention_head_backward(const AttentionHead<Real>& head,
+                                    const AttentionHeadBackward<Real>& args) {
+  const KeyRun<Real>& before = head.before;
+  const KeyRun<Real>& own = head.own;
+  const HeadScratch at(before.length, own.length, head.dim, head.scratch);
+  const Index next = round_up(before.length, kPanelCols) * head.dim;
+  pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
+  pack_cols(own.keys, own.key_stride, own.length, head.dim, at.key_cols + next);
+  pack_cols(before.values, before.value_stride, before.length, head.dim, at.value_cols);
+  pack_cols(own.values, own.value_stride, own.length, head.dim, at.value_cols + next);
+  pack_rows(before.keys, before.key_stride, before.length, head.dim, at.keys, at.value_rows);
+  pack_rows(own.keys, own.key_stride, own.length, head.dim, at.keys,
+            at.value_rows + before.length * kPanelCols);
+  for (Index first = 0; first < own.length; first += kTileRows) {
+    const Index left = own.length - first;
+    attention_backward_tile(head, args, at, first, left < kTileRows ? left : kTileRows);
+  }
+}
+
+}  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

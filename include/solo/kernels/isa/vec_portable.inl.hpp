@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Sixteen bytes of SOLO_ISA_REAL as a vector of the compiler's own (SSE2, NEON or plain code).
+// Included by table.ipp once for float and once for double.
+
+namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
+
+using Real = SOLO_ISA_REAL;
+using Vec __attribute__((vector_size(16))) = Real;
+inline constexpr Index kLanes = 16 / static_cast<Index>(sizeof(Real));
+inline constexpr int kTileRows = 4;
+inline constexpr int kTileVecs = 2;
+
+inline Vec splat(Real x) {
+  return x - Vec{};
+}
+/// The first n (0 to kLanes) elements, zeros after them.
+inline Vec load_part(const Real* p, Index n) {
+  Vec v{};
+  for (Index i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+inline void store_part(Real* p, Vec v, Index n) {
+  for (Index i = 0; i < n; ++i) p[i] = v[i];
+}
+inline Vec load_part(const bfloat16* p, Index n) {
+  Vec v{};
+  for (Index i = 0; i < n; ++i) v[i] = static_cast<Real>(to_float(p[i]));
+  return v;
+}
+inline Vec load(const Real* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof(v));
+  return v;
+}
+inline void store(Real* p, Vec v) {
+  __builtin_memcpy(p, &v, sizeof(v));
+}
+inline Vec load(const bfloat16* p) {
+  return load_part(p, kLanes);
+}
+
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return a * b + c;
+}
+/// b where either is NaN.
+inline Vec max(Vec a, Vec b) {
+  return a > b ? a : b;
+}
+inline Vec min(Vec a, Vec b) {
+  return a < b ? a : b;
+}
+inline Vec sqrt(Vec a) {
+  for (Index i = 0; i < kLanes; ++i) a[i] = std::sqrt(a[i]);
+  return a;
+}
+inline Vec exp(Vec a) {
+  for (Index i = 0; i < kLanes; ++i) a[i] = std::exp(a[i]);
+  return a;
+}
+
+/// A sum of vectors in double.
+struct Wide {
+  double lane[kLanes];
+};
+inline Wide wide_zero() {
+  return {};
+}
+inline Wide wide_add(Wide sum, Vec v) {
+  for (Index i = 0; i < kLanes; ++i) sum.lane[i] += static_cast<double>(v[i]);
+  return sum;
+}
+inline Wide wide_fma(Vec a, Vec b, Wide sum) {
+  for (Index i = 0; i < kLanes; ++i) {
+    sum.lane[i] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  }
+  return sum;
+}
+inline double wide_sum(Wide sum) {
+  double total = 0.0;
+  for (Index i = 0; i < kLanes; ++i) total += sum.lane[i];
+  return total;
+}
+
+/// Transposes a kLanes × kLanes tile held as rows.
+inline void transpose(Vec* tile) {
+  for (Index i = 0; i < kLanes; ++i) {
+    for (Index j = 0; j < i; ++j) {
+      const Real x = tile[i][j];
+      tile[i][j] = tile[j][i];
+      tile[j][i] = x;
+    }
+  }
+}
+
+}  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
+#include <solo/text/tokenizer.hpp>
 #include <solo/train/progress.hpp>
 #include <solo/train/trainer.hpp>
 

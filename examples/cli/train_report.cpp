@@ -56,11 +56,12 @@ std::string trainable_line(Index trainable, Index total) {
                 fixed(100.0 * static_cast<double>(trainable) / static_cast<double>(total), 4));
 }
 
-std::string trainable_line(const GPT2<float>& model) {
+std::string trainable_line(GPT2<float>& model) {
   const std::string adapter = model.active_adapter();
   Index total = model.parameter_count();
   if (adapter.empty()) return trainable_line(total, total);
-  return trainable_line(model.trainable_parameter_count(), total + model.adapter_size(adapter));
+  for (const Parameter<float>* p : model.adapter(adapter).parameters()) total += p->size();
+  return trainable_line(model.trainable_parameter_count(), total);
 }
 
 ProgressPrinter::ProgressPrinter(bool quiet)

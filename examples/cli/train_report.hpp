@@ -14,7 +14,7 @@
 namespace solo::cli {
 
 /// "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364", peft's wording.
-std::string trainable_line(const GPT2<float>& model);
+std::string trainable_line(GPT2<float>& model);
 std::string trainable_line(Index trainable, Index total);
 
 /// The progress bar on a terminal, a line for each evaluation elsewhere; nothing when quiet.

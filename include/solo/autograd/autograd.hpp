@@ -3,6 +3,7 @@
 /// Everything of autograd/.
 #pragma once
 
+#include <solo/autograd/function_support.hpp>
 #include <solo/autograd/functions.hpp>
 #include <solo/autograd/gradcheck.hpp>
 #include <solo/autograd/lm_loss.hpp>

@@ -30,14 +30,6 @@ void fill_normal(ThreadPool& pool, Tensor<T>& tensor, double deviation, const Ph
   });
 }
 
-/// The configuration's end tokens that are in the vocabulary.
-[[nodiscard]] inline std::vector<int> end_tokens(const GPT2Config& config) {
-  std::vector<int> ids = config.eos_token_ids;
-  if (ids.empty()) ids.push_back(config.eos_token_id);
-  std::erase_if(ids, [&](int id) { return id < 0 || id >= config.vocab_size; });
-  return ids;
-}
-
 /// Rows with a target, and these targets.
 struct ScoredRows {
   std::vector<Index> rows;
@@ -72,7 +64,7 @@ GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialis
 template <Scalar T>
 GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options)
     : GPT2(config, options, Uninitialised{}) {
-  eos_token_ids_ = detail::end_tokens(config_);
+  eos_token_ids_ = config_.end_tokens();
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
   for (Parameter<T>* p : network_->parameters()) {
     if (p->shape().size() == 2) {
@@ -161,7 +153,7 @@ Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) 
   const Var<T> normed = network_->ln_f.forward(context, h);
   Matrix<T> result(batch.rows(), config_.vocab_size);
   gemm<T>(*pool_, {.a = normed.value(),
-                   .b = context.hooks.resolve(network_->head()).operand().transposed(),
+                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
                    .c = {result.data(), result.rows(), result.cols()}});
   return result;
 }
@@ -200,7 +192,7 @@ Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
   }
   Matrix<T> result(static_cast<Index>(last.size()), config_.vocab_size);
   gemm<T>(*pool_, {.a = normed.value(),
-                   .b = context.hooks.resolve(network_->head()).operand().transposed(),
+                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
                    .c = {result.data(), result.rows(), result.cols()}});
   return result;
 }
@@ -229,7 +221,7 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
   const Var<T> normed = network_->ln_f.forward(context, labelled);
   tape.release(labelled);
   return lm_loss<T>(tape, normed,
-                    {.head = &context.hooks.resolve(network_->head()),
+                    {.head = &context.hooks.resolve_head(network_->head()),
                      .targets = scored.targets,
                      .label_smoothing = options.label_smoothing,
                      .normalizer = options.normalizer,
@@ -249,7 +241,7 @@ Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
   const Var<T> normed = network_->ln_f.forward(context, rows<T>(tape, h, scored.rows));
   double nll = 0.0;
   const Var<T> mean = lm_loss<T>(tape, normed,
-                                 {.head = &context.hooks.resolve(network_->head()),
+                                 {.head = &context.hooks.resolve_head(network_->head()),
                                   .targets = scored.targets,
                                   .nll_sum = &nll});
   const auto tokens = static_cast<Index>(scored.targets.size());

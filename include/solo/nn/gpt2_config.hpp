@@ -37,6 +37,19 @@ struct GPT2Config {
 
   [[nodiscard]] Index inner() const noexcept { return n_inner == 0 ? 4 * n_embd : n_inner; }
   [[nodiscard]] Index head_dim() const noexcept { return n_embd / n_head; }
+  /// The end tokens that are in the vocabulary.
+  [[nodiscard]] std::vector<int> end_tokens() const {
+    std::vector<int> ids = eos_token_ids;
+    if (ids.empty()) ids.push_back(eos_token_id);
+    std::erase_if(ids, [this](int id) { return id < 0 || id >= vocab_size; });
+    return ids;
+  }
+  /// Elements of all tensors, a tied head counted once. validate() bounds them.
+  [[nodiscard]] Index parameter_count() const noexcept {
+    const Index block = 4 * n_embd * n_embd + 2 * n_embd * inner() + 9 * n_embd + inner();
+    const Index heads = tie_word_embeddings ? 1 : 2;
+    return (heads * vocab_size + n_positions) * n_embd + n_layer * block + 2 * n_embd;
+  }
 
   /// Throws ConfigError ("config.range" or "config.value") naming the first field out of its range.
   /// The token ids may lie beyond the vocabulary; that means none.

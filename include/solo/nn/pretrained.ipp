@@ -163,10 +163,10 @@ class BaseTensors {
 [[nodiscard]] inline std::vector<int> read_end_tokens(const std::filesystem::path& folder,
                                                       const GPT2Config& config) {
   const std::filesystem::path file = folder / "generation_config.json";
-  if (!std::filesystem::exists(file)) return end_tokens(config);
+  if (!std::filesystem::exists(file)) return config.end_tokens();
   const Json json = read_json_file(file);
   const JsonFields fields(json, display_name(file));
-  if (fields.absent("eos_token_id")) return end_tokens(config);
+  if (fields.absent("eos_token_id")) return config.end_tokens();
   const std::vector<std::int64_t> found =
       fields.value("eos_token_id").is_array()
           ? fields.integers("eos_token_id")

@@ -23,7 +23,7 @@ SOLO_INLINE std::string fixed(double value, int decimals) {
 
 /// Two digits at least.
 SOLO_INLINE std::string padded(std::int64_t value) {
-  return (value < 10 ? "0" : "") + std::to_string(value);
+  return concat(value < 10 ? "0" : "", value);
 }
 
 }  // namespace detail
@@ -32,9 +32,9 @@ SOLO_INLINE std::string format_duration(double seconds) {
   if (!is_finite(seconds) || seconds < 0.0 || seconds > 1e12) return "--:--";
   const auto whole = static_cast<std::int64_t>(seconds + 0.5);
   const std::int64_t minutes = whole / 60;
-  const std::string tail = ":" + detail::padded(whole % 60);
+  const std::string tail = concat(':', detail::padded(whole % 60));
   if (minutes < 60) return detail::padded(minutes) + tail;
-  return std::to_string(minutes / 60) + ":" + detail::padded(minutes % 60) + tail;
+  return concat(minutes / 60, ':', detail::padded(minutes % 60), tail);
 }
 
 SOLO_INLINE std::string progress_line(const Progress& progress) {

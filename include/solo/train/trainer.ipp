@@ -7,6 +7,7 @@
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
 #include <solo/train/train_plan.hpp>
+#include <solo/data/dataset.hpp>
 #include <solo/train/trainer.hpp>
 
 #include <chrono>

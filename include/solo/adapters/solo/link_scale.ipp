@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/adapters/solo/link_scale.hpp>
+#include <solo/autograd/function_support.hpp>
 #include <solo/autograd/functions.hpp>
 #include <solo/ops/elementwise.hpp>
 

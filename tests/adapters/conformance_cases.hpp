@@ -18,6 +18,7 @@ struct ConformanceCase {
   std::function<void(GPT2<float>&, std::string)> add_float;
   std::function<void(GPT2<double>&, std::string)> add_double;
   bool loads = true;  ///< load_adapter knows the kind
+  bool exact = true;  ///< gradients are the loss's; DoRA holds its norms constant
 };
 
 template <class Config>
@@ -106,8 +107,59 @@ inline std::vector<ConformanceCase> solo_cases() {
   };
 }
 
+inline std::vector<ConformanceCase> lora_cases() {
+  const ModuleNames everything = {"c_attn", "c_proj", "c_fc"};
+  std::vector<ConformanceCase> cases = {
+      adapter_case("lora", LoraConfig{.r = 2}),
+      adapter_case("lora everywhere, rslora",
+                   LoraConfig{.r = 3, .target_modules = everything, .use_rslora = true}),
+      adapter_case(
+          "lora wide, one layer",
+          LoraConfig{.r = 17, .target_modules = {"attn.c_proj"}, .layers_to_transform = {2}}),
+      adapter_case("lora dropout",
+                   LoraConfig{.r = 2, .lora_dropout = 0.4, .target_modules = {"c_attn", "c_fc"}}),
+      adapter_case("lora parts", LoraConfig{.r = 2, .target_modules = {"c_attn.q", "c_attn.v"}}),
+      adapter_case("lora parts of some layers",
+                   LoraConfig{.r = 2,
+                              .lora_dropout = 0.3,
+                              .target_modules = {"h.1.attn.c_attn.k", "h.3.attn.c_attn.q",
+                                                 "h.3.attn.c_attn.k", "h.3.attn.c_attn.v", "c_fc"},
+                              .alpha_pattern = {{"h.3.attn.c_attn", 3}}}),
+      adapter_case("lora patterns",
+                   LoraConfig{.r = 2,
+                              .target_modules = ModuleNames::regex(".*(c_attn|c_fc)"),
+                              .rank_pattern = {{"h.1.attn.c_attn", 1}, {"c_attn", 4}},
+                              .alpha_pattern = {{"mlp\\.c_fc", 2.5}}}),
+      adapter_case("lora biases of its layers",
+                   LoraConfig{.r = 2, .target_modules = {"c_proj"}, .bias = LoraBias::lora_only}),
+      adapter_case("lora all biases", LoraConfig{.r = 2, .bias = LoraBias::all}),
+      adapter_case("lora bias in B", LoraConfig{.r = 2, .lora_dropout = 0.3, .lora_bias = true}),
+      adapter_case("lora saved modules", LoraConfig{.r = 2,
+                                                    .target_modules = {"c_attn", "c_fc"},
+                                                    .bias = LoraBias::all,
+                                                    .modules_to_save = {"ln_f", "wpe", "h.1.mlp"}}),
+      adapter_case("lora embedding", LoraConfig{.r = 2, .modules_to_save = {"wte"}}),
+      adapter_case("lora head", LoraConfig{.r = 2, .modules_to_save = {"lm_head"}}),
+      adapter_case("lora embedding and head",
+                   LoraConfig{.r = 2, .modules_to_save = {"wte", "lm_head"}}),
+      adapter_case("dora", LoraConfig{.r = 2, .target_modules = everything, .use_dora = true}),
+      adapter_case("dora dropout, biases", LoraConfig{.r = 2,
+                                                      .lora_dropout = 0.4,
+                                                      .layers_to_transform = {1, 2},
+                                                      .bias = LoraBias::lora_only,
+                                                      .use_dora = true}),
+  };
+  for (ConformanceCase& c : cases) c.exact = !c.name.starts_with("dora");
+  return cases;
+}
+
 inline std::vector<ConformanceCase> conformance_cases() {
   std::vector<ConformanceCase> cases = solo_cases();
+  for (ConformanceCase& c : lora_cases()) cases.push_back(std::move(c));
+  cases.push_back(adapter_case("bitfit", BitFitConfig{}));
+  cases.push_back(adapter_case("layer norms", LayerNormConfig{}));
+  cases.push_back(
+      adapter_case("some layer norms", LayerNormConfig{.target_modules = {"ln_2", "h.3.ln_1"}}));
   cases.push_back({"a user's own",
                    [](GPT2<float>& m, std::string as) {
                      m.add_adapter(std::move(as), std::make_unique<GatedTanh<float>>(m.config()));

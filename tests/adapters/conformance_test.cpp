@@ -56,6 +56,7 @@ TEST_CASE("A step from the start moves every adapter", "[conformance]") {
 
 TEST_CASE("Every adapter tensor's gradient is that of central differences", "[conformance]") {
   for (const ConformanceCase& c : conformance_cases()) {
+    if (!c.exact) continue;  // tests/adapters/lora checks these with the norms held
     for (const std::vector<Index>& lengths : {std::vector<Index>{1}, {6, 1, 4}}) {
       CAPTURE(c.name, lengths.size());
       GPT2<double> model = tiny_model<double>();

@@ -11,11 +11,12 @@
 
 namespace solo::inline SOLO_ABI::detail {
 
-/// The base's parameter of this name.
+/// The base's parameter of this name; "lm_head.weight" of a tied head is "wte.weight".
 template <Scalar T>
 [[nodiscard]] const Parameter<T>& base_parameter(const GPT2<T>& model, std::string_view name) {
+  const bool tied = name == "lm_head.weight" && model.config().tie_word_embeddings;
   for (const Parameter<T>* p : model.parameters()) {
-    if (p->name() == name) return *p;
+    if (p->name() == (tied ? "wte.weight" : name)) return *p;
   }
   fail<ConfigError>("model.parameter", "the model has no parameter ", quoted(name));
 }

@@ -61,7 +61,14 @@ float GPT2<T>::merge_adapter(std::string_view name) {
     }
     if (seen.insert(&p).second) changed.push_back(&p);
   };
-  for (const auto& item : replaced) change(item.first);
+  for (const auto& [base, tensor] : replaced) {
+    if (config_.tie_word_embeddings && (base == "wte.weight" || base == "lm_head.weight")) {
+      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name),
+                        " cannot be merged: it has ", tensor->name(),
+                        ", but embedding and head are one tensor in this model");
+    }
+    change(base);
+  }
   for (const LinearSite& site : sites) {
     change(site.name() + ".weight");
     change(site.name() + ".bias");

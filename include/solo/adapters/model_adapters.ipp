@@ -78,16 +78,19 @@ void connect_linear(LinearAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& ho
 
 /// Which of the base's tensors are replaced. Throws for unknown names and other shapes.
 template <Scalar T>
-void connect_replacements(Adapter<T>& adapter, const std::vector<Parameter<T>*>& base,
+void connect_replacements(Adapter<T>& adapter, const std::vector<Parameter<T>*>& base, bool tied,
                           ActiveHooks<T>& hooks) {
   hooks.replaced.assign(base.size(), nullptr);
   for (const auto& [name, replacement] : adapter.replacements()) {
+    // A tied head is no parameter of its own: "lm_head.weight" takes the place of that use of wte.
+    const bool head = tied && name == "lm_head.weight";
+    const std::string_view known = head ? std::string_view("wte.weight") : std::string_view(name);
     const auto it = std::find_if(base.begin(), base.end(),
-                                 [&name = name](const auto* p) { return p->name() == name; });
+                                 [known](const auto* p) { return p->name() == known; });
     if (it == base.end()) {
       fail<ConfigError>("adapter.replacements", "the model has no parameter ", quoted(name));
     }
-    Parameter<T>*& slot = hooks.replaced[static_cast<std::size_t>((*it)->id())];
+    Parameter<T>*& slot = head ? hooks.head : hooks.replaced[static_cast<std::size_t>((*it)->id())];
     if (slot != nullptr) {
       fail<ConfigError>("adapter.replacements", quoted(name), " is replaced twice");
     }
@@ -98,6 +101,11 @@ void connect_replacements(Adapter<T>& adapter, const std::vector<Parameter<T>*>&
                         to_string(replacement == nullptr ? none : replacement->shape()));
     }
     slot = replacement;
+  }
+  if (!tied || hooks.head != nullptr) return;
+  // "wte.weight" replaces the embedding alone, as modules_to_save does in peft.
+  for (Parameter<T>* p : base) {
+    if (p->name() == "wte.weight" && &hooks.resolve(*p) != p) hooks.head = p;
   }
 }
 
@@ -153,7 +161,7 @@ void GPT2<T>::connect(Slot& slot) {
   if (LinearAdapter<T>* const linear = adapter.as_linear()) {
     detail::connect_linear(*linear, config_.n_layer, hooks);
   }
-  detail::connect_replacements(adapter, network_->parameters(), hooks);
+  detail::connect_replacements(adapter, network_->parameters(), config_.tie_word_embeddings, hooks);
   slot.hooks = std::move(hooks);
 }
 

@@ -26,10 +26,14 @@ struct ActiveHooks {
   std::vector<std::vector<int>> sources;  ///< by block output: the sources of links that end there
   std::vector<int> last_reader;           ///< by block output: the last output a link takes it to
   std::vector<Parameter<T>*> replaced;    ///< by Parameter::id(): the tensor used instead, or null
+  Parameter<T>* head = nullptr;           ///< what a tied head uses instead, or null
 
   [[nodiscard]] Parameter<T>& resolve(Parameter<T>& base) const {
     const auto id = static_cast<std::size_t>(base.id());
     return id < replaced.size() && replaced[id] != nullptr ? *replaced[id] : base;
+  }
+  [[nodiscard]] Parameter<T>& resolve_head(Parameter<T>& base) const {
+    return head != nullptr ? *head : resolve(base);
   }
   [[nodiscard]] bool acts_on(const LinearSite& site) const {
     const auto i = static_cast<std::size_t>(site.index());

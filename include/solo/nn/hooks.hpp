@@ -99,7 +99,8 @@ class Adapter {
   [[nodiscard]] virtual LinearAdapter<T>* as_linear() noexcept { return nullptr; }
 
   /// Base parameters (by name, "h.0.ln_1.weight") that one of the adapter's own tensors replaces
-  /// while it is active. Never called in a forward pass.
+  /// while it is active. Of a tied embedding "wte.weight" is the embedding alone and
+  /// "lm_head.weight" the head. Never called in a forward pass.
   [[nodiscard]] virtual std::vector<std::pair<std::string, Parameter<T>*>> replacements() {
     return {};
   }

@@ -22,8 +22,8 @@ class JsonFields;
 enum class LoraBias { none, all, lora_only };
 /// "none", "all" or "lora_only".
 [[nodiscard]] std::string_view to_string(LoraBias bias) noexcept;
-/// Throws ConfigError ("config.value") for another text.
-[[nodiscard]] LoraBias lora_bias_from(std::string_view text);
+/// Throws ConfigError ("config.value") for another text, the message beginning with `where`.
+[[nodiscard]] LoraBias lora_bias_from(std::string_view text, std::string_view where = "bias");
 
 /// Low-rank adaptation (Hu et al. 2021) of the linear layers of the blocks: y += s · drop(x) AᵀBᵀ,
 /// s = lora_alpha / r. Fields mean what they mean in peft 0.21; one more target is known:

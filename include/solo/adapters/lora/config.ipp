@@ -26,11 +26,12 @@ SOLO_INLINE std::string_view to_string(LoraBias bias) noexcept {
   return "unknown";
 }
 
-SOLO_INLINE LoraBias lora_bias_from(std::string_view text) {
+SOLO_INLINE LoraBias lora_bias_from(std::string_view text, std::string_view where) {
   for (const LoraBias bias : {LoraBias::none, LoraBias::all, LoraBias::lora_only}) {
     if (to_string(bias) == text) return bias;
   }
-  fail<ConfigError>("config.value", "bias: expected none, all or lora_only, found ", quoted(text));
+  fail<ConfigError>("config.value", where, ": expected none, all or lora_only, found ",
+                    quoted(text));
 }
 
 namespace detail {
@@ -148,7 +149,7 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
       fields, "alpha_pattern",
       [](const JsonFields& object, const std::string& key) { return object.number(key); });
   detail::read_layers(fields, config);
-  config.bias = lora_bias_from(fields.string_or("bias", "none"));
+  config.bias = lora_bias_from(fields.string_or("bias", "none"), fields.where("bias"));
   config.lora_bias = fields.boolean_or("lora_bias", false);
   config.use_dora = fields.boolean_or("use_dora", false);
   config.modules_to_save = detail::read_names(fields, "modules_to_save");

@@ -32,7 +32,11 @@ struct ColumnNorms {
   ConstMatrixView<T> b = {};
   double scale = 1.0;
   T* norms = nullptr;
+  T* block = nullptr;      ///< workspace of kNormRows · out elements; null: allocated
+  double* sums = nullptr;  ///< workspace of out elements; null: allocated
 };
+/// Rows of the weight that column_norms works on at a time.
+inline constexpr Index kNormRows = 128;
 template <Scalar T>
 void column_norms(ThreadPool& pool, const ColumnNorms<T>& args);
 

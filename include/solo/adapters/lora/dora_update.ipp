@@ -11,21 +11,22 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
 template <Scalar T>
 void column_norms(ThreadPool& pool, const ColumnNorms<T>& args) {
-  constexpr Index kRows = 128;  // of W at a time
   const Index in = args.weight.rows;
   const Index out = args.weight.cols;
   const auto s = static_cast<T>(args.scale);
-  AlignedBuffer<T> block(checked_product(kRows, out));
-  std::vector<double> sums(static_cast<std::size_t>(out), 0.0);
-  for (Index first = 0; first < in; first += kRows) {
-    const Index count = std::min(kRows, in - first);
-    const MatrixView<T> delta(block.data(), count, out);
+  AlignedBuffer<T> own_block(args.block == nullptr ? checked_product(kNormRows, out) : 0);
+  AlignedBuffer<double> own_sums(args.sums == nullptr ? out : 0);
+  T* const block = args.block == nullptr ? own_block.data() : args.block;
+  double* const sums = args.sums == nullptr ? own_sums.data() : args.sums;
+  std::fill_n(sums, out, 0.0);
+  for (Index first = 0; first < in; first += kNormRows) {
+    const Index count = std::min(kNormRows, in - first);
+    const MatrixView<T> delta(block, count, out);
     gemm<T>(pool, {.a = Operand<T>(args.a.middle_cols(first, count)).transposed(),
                    .b = Operand<T>(args.b).transposed(),
                    .c = delta});
@@ -36,13 +37,13 @@ void column_norms(ThreadPool& pool, const ColumnNorms<T>& args) {
           const T w = args.weight.data != nullptr ? args.weight.data[at]
                                                   : static_cast<T>(to_float(args.weight.half[at]));
           const auto v = static_cast<double>(w + s * delta(i, j));
-          sums[static_cast<std::size_t>(j)] += v * v;
+          sums[j] += v * v;
         }
       }
     });
   }
   for (Index j = 0; j < out; ++j) {
-    args.norms[j] = static_cast<T>(std::sqrt(sums[static_cast<std::size_t>(j)]));
+    args.norms[j] = static_cast<T>(std::sqrt(sums[j]));
   }
 }
 
@@ -69,7 +70,7 @@ struct Dora {
     for (Index j = 0; j < dy.cols; ++j) gradient[j] += sum[j] / norms[j];
   }
 
-  /// Without dropout: out = b + c ⊙ z, z = y − b + p Bᵀ in y's memory.
+  /// Without dropout: out = b + c ⊙ z; y's memory holds z = y − b + p Bᵀ.
   void backward(Tape<T>& tape, Var<T> x, Var<T> y, Var<T> out) const {
     const MatrixView<T> dout = tape.grad(out);
     add_magnitude_gradient(tape, dout);
@@ -88,7 +89,7 @@ struct Dora {
     update.backward(tape, x.value(), dz, p, x.requires_grad() ? tape.grad(x) : MatrixView<T>{});
   }
 
-  /// With dropout: out = y + c ⊙ z − drop(x) W, in y's memory.
+  /// With dropout: out = y + c ⊙ z − drop(x) W in y's memory.
   void backward_dropped(Tape<T>& tape, Var<T> x, Var<T> y) const {
     ThreadPool& pool = tape.pool();
     const MatrixView<T> dy = tape.grad(y);
@@ -114,11 +115,18 @@ template <Scalar T>
   Dora<T> dora{LowRank<T>(tape, args), base, nullptr, nullptr, {}, {}};
   T* const norms = tape.scratch(out);
   T* const factor = tape.scratch(out);
-  column_norms<T>(tape.pool(), {.weight = base.weight->operand(),
-                                .a = std::as_const(*args.a).value().matrix(),
-                                .b = std::as_const(*args.b).value().matrix(),
-                                .scale = args.scale,
-                                .norms = norms});
+  {
+    const TapeScratch<T> block(tape, kNormRows, out);
+    double* const sums = tape.template scratch<double>(out);
+    column_norms<T>(tape.pool(), {.weight = base.weight->operand(),
+                                  .a = std::as_const(*args.a).value().matrix(),
+                                  .b = std::as_const(*args.b).value().matrix(),
+                                  .scale = args.scale,
+                                  .norms = norms,
+                                  .block = block.view().data,
+                                  .sums = sums});
+    tape.template release_scratch<double>(sums, out);
+  }
   const T* const magnitude = base.magnitude->value().data();
   for (Index j = 0; j < out; ++j) {
     if (norms[j] == T{}) {
@@ -134,49 +142,74 @@ template <Scalar T>
   return dora;
 }
 
-/// In y's memory: y − b + p Bᵀ, then the result b + c ⊙ that in a new matrix.
+/// out = y + (c − 1) ⊙ e + c ⊙ u and z = e + u, e = drop(x) W; out and z may be y and e or u.
+template <Scalar T>
+struct DoraSum {
+  ConstMatrixView<T> y = {};
+  ConstMatrixView<T> e = {};
+  ConstMatrixView<T> u = {};
+  const T* bias = nullptr;  ///< if not null: e − bias stands for e
+  const T* factor = nullptr;
+  MatrixView<T> out = {};
+  MatrixView<T> z = {};
+};
+template <Scalar T>
+void dora_sum(ThreadPool& pool, const DoraSum<T>& args) {
+  for_rows(pool, args.y.rows, args.y.cols, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      for (Index j = 0; j < args.y.cols; ++j) {
+        // Exactly y when c is 1 and u is 0, as a new adapter has it.
+        const T y = args.y(i, j);
+        const T e = args.e(i, j) - (args.bias == nullptr ? T{} : args.bias[j]);
+        const T u = args.u(i, j);
+        const T c = args.factor[j];
+        args.out(i, j) = y + (c - T{1}) * e + c * u;
+        args.z(i, j) = e + u;
+      }
+    }
+  });
+}
+
+/// The result in a new matrix, z in y's memory; y − b is x W.
 template <Scalar T>
 [[nodiscard]] Var<T> dora_plain(Tape<T>& tape, Var<T> x, Var<T> y, Dora<T> dora, bool needed) {
-  const MatrixView<T> z = y.value();
+  ThreadPool& pool = tape.pool();
   const Var<T> out = tape.create(y.rows(), y.cols(), needed);
-  const MatrixView<T> result = out.value();
-  const T* const bias = dora.base.bias == nullptr ? nullptr : dora.base.bias->value().data();
-  const auto b = [bias](Index j) { return bias == nullptr ? T{} : bias[j]; };
-  for_rows(tape.pool(), z.rows, z.cols, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      for (Index j = 0; j < z.cols; ++j) z(i, j) -= b(j);
-    }
-  });
-  dora.update.project(tape.pool(), x.value(), dora.p);
-  dora.update.expand(tape.pool(), dora.p, z);
-  for_rows(tape.pool(), z.rows, z.cols, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      for (Index j = 0; j < z.cols; ++j) result(i, j) = b(j) + dora.factor[j] * z(i, j);
-    }
-  });
+  std::fill_n(out.value().data, y.rows() * y.cols(), T{});
+  dora.update.project(pool, x.value(), dora.p);
+  dora.update.expand(pool, dora.p, out.value());
+  dora_sum<T>(pool, {.y = y.value(),
+                     .e = y.value(),
+                     .u = out.value(),
+                     .bias = dora.base.bias == nullptr ? nullptr : dora.base.bias->value().data(),
+                     .factor = dora.factor,
+                     .out = out.value(),
+                     .z = y.value()});
   if (!needed) {
     tape.release_scratch(dora.p.data, dora.p.rows * dora.p.cols);
     return out;
   }
-  dora.z = z;
+  dora.z = y.value();
   tape.keep(x);
   tape.keep(y);
   tape.record(out, [x, y, out, dora](Tape<T>& t) { dora.backward(t, x, y, out); });
   return out;
 }
 
+/// The result in y's memory.
 template <Scalar T>
 void dora_dropped(Tape<T>& tape, Var<T> x, Var<T> y, Dora<T> dora, bool needed) {
   ThreadPool& pool = tape.pool();
   const MatrixView<T> out = y.value();
   const MatrixView<T> z(tape.scratch(checked_product(out.rows, out.cols)), out.rows, out.cols);
+  const TapeScratch<T> u(tape, out.rows, out.cols);
+  std::fill_n(u.view().data, out.rows * out.cols, T{});
   dora.update.with_input(tape, x.value(), [&](ConstMatrixView<T> input) {
     gemm<T>(pool, {.a = input, .b = dora.base.weight->operand(), .c = z});
-    ops::add_scaled<T>(pool, T{-1}, z, out);
     dora.update.project(pool, input, dora.p);
-    dora.update.expand(pool, dora.p, z);
   });
-  ops::scale_columns<T>(pool, {.x = z, .a = dora.factor, .y = out, .accumulate = true});
+  dora.update.expand(pool, dora.p, u.view());
+  dora_sum<T>(pool, {.y = out, .e = z, .u = u.view(), .factor = dora.factor, .out = out, .z = z});
   if (!needed) {
     tape.release_scratch(z.data, z.rows * z.cols);
     tape.release_scratch(dora.p.data, dora.p.rows * dora.p.cols);

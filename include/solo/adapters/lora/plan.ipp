@@ -287,7 +287,6 @@ class LoraPlanner {
       const bool target = adapted.contains(tensor.module);
       if (is_saved(tensor.module)) {
         ++saved;
-        check_tied(tensor);
         result.push_back({tensor.full_name(), tensor.base_name(), tensor.shape});
       } else if (tensor.parameter == "bias" && (config_.bias == LoraBias::all ||
                                                 (config_.bias == LoraBias::lora_only && target))) {
@@ -300,15 +299,6 @@ class LoraPlanner {
                         " has no parameters");
     }
     return result;
-  }
-  void check_tied(const BaseTensor& tensor) const {
-    const bool shared = tensor.module == "transformer.wte" || tensor.module == "lm_head";
-    if (shared && base_.tie_word_embeddings) {
-      fail<ConfigError>("lora.modules_to_save", "modules_to_save: ", quoted(tensor.module),
-                        " is the same tensor as ",
-                        quoted(tensor.module == "lm_head" ? "transformer.wte" : "lm_head"),
-                        " in this model, so a copy of it alone is not supported");
-    }
   }
 
   const LoraConfig& config_;

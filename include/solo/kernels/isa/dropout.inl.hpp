@@ -1,70 +1,65 @@
 // SPDX-License-Identifier: MIT
-// Dropout factors from Philox4x32-10, sixteen counters at a time. Included by table.ipp once per
-// instruction set. The same numbers as core/rng.hpp, written as loops that compilers vectorise.
+// Dropout factors from Philox4x32-10, the same numbers as core/rng.hpp, one counter a 64-bit lane.
+// Included by table.ipp once per instruction set.
 
 namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
-inline constexpr Index kCounters = 16;
+inline constexpr Index kCounters = static_cast<Index>(sizeof(Words) / sizeof(std::uint64_t));
+inline constexpr Index kRandomWords = 4 * kCounters;
 
-struct PhiloxLanes {
-  std::uint32_t x[4][kCounters];
-};
+/// a >> 32 in every lane; the compilers' own shift of vectors.
+[[gnu::always_inline]] inline Words upper(Words a) {
+  using Unsigned __attribute__((vector_size(sizeof(Words)))) = std::uint64_t;
+  return (Words)((Unsigned)a >> 32U);
+}
 
-/// The blocks with the counters counter, counter + 1, …
-[[gnu::noinline]] inline void philox_lanes(const DropoutRule& rule, std::uint64_t counter,
-                                           PhiloxLanes& out) {
+/// The words of the blocks with the counters counter, counter + 1, … in their order. The upper
+/// halves of the lanes hold rubbish that the multiplications pass over.
+[[gnu::noinline]] inline void philox_words(const DropoutRule& rule, std::uint64_t counter,
+                                           std::uint32_t* out) {
+  std::uint64_t lane[kCounters];
+  for (Index l = 0; l < kCounters; ++l) lane[l] = counter + static_cast<std::uint64_t>(l);
+  Words x0;
+  __builtin_memcpy(&x0, lane, sizeof(x0));
+  Words x1 = upper(x0);
+  Words x2 = splat_words(rule.stream);
+  Words x3 = splat_words(rule.stream >> 32U);
   std::uint32_t k0 = static_cast<std::uint32_t>(rule.seed);
   std::uint32_t k1 = static_cast<std::uint32_t>(rule.seed >> 32U);
-  for (Index l = 0; l < kCounters; ++l) {
-    const std::uint64_t c = counter + static_cast<std::uint64_t>(l);
-    out.x[0][l] = static_cast<std::uint32_t>(c);
-    out.x[1][l] = static_cast<std::uint32_t>(c >> 32U);
-    out.x[2][l] = static_cast<std::uint32_t>(rule.stream);
-    out.x[3][l] = static_cast<std::uint32_t>(rule.stream >> 32U);
-  }
   for (int round = 0; round < 10; ++round) {
-    for (Index l = 0; l < kCounters; ++l) {
-      const std::uint64_t a = std::uint64_t{0xD2511F53U} * out.x[0][l];
-      const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * out.x[2][l];
-      out.x[0][l] = static_cast<std::uint32_t>(b >> 32U) ^ out.x[1][l] ^ k0;
-      out.x[2][l] = static_cast<std::uint32_t>(a >> 32U) ^ out.x[3][l] ^ k1;
-      out.x[1][l] = static_cast<std::uint32_t>(b);
-      out.x[3][l] = static_cast<std::uint32_t>(a);
-    }
+    const Words a = multiply_low(splat_words(0xD2511F53U), x0);
+    const Words b = multiply_low(splat_words(0xCD9E8D57U), x2);
+    x0 = upper(b) ^ x1 ^ splat_words(k0);
+    x1 = b;
+    x2 = upper(a) ^ x3 ^ splat_words(k1);
+    x3 = a;
     k0 += 0x9E3779B9U;
     k1 += 0xBB67AE85U;
   }
-}
-
-/// out[i] = 0 or rule.factor for the number first + i, in pieces of at most kFactors.
-inline constexpr Index kFactors = 4 * kCounters;
-struct DropoutFactors {
-  Real value[kFactors];
-};
-
-/// Factors of the numbers from `first`, a multiple of four.
-inline void dropout_factors(const DropoutRule& rule, std::uint64_t first, DropoutFactors& out) {
-  PhiloxLanes lanes;
-  philox_lanes(rule, first / 4U, lanes);
-  const Real factor = static_cast<Real>(rule.factor);
+  std::uint64_t words[4][kCounters];
+  __builtin_memcpy(words[0], &x0, sizeof(x0));
+  __builtin_memcpy(words[1], &x1, sizeof(x1));
+  __builtin_memcpy(words[2], &x2, sizeof(x2));
+  __builtin_memcpy(words[3], &x3, sizeof(x3));
   for (Index l = 0; l < kCounters; ++l) {
-    for (Index w = 0; w < 4; ++w) {
-      out.value[4 * l + w] = (lanes.x[w][l] >> 8U) >= rule.threshold ? factor : 0;
-    }
+    for (Index w = 0; w < 4; ++w) out[4 * l + w] = static_cast<std::uint32_t>(words[w][l]);
   }
 }
 
+/// y = x · factor or 0 for the elements number first, first + 1, …, or y += with `accumulate`.
 [[gnu::noinline]] inline void dropout_row(Index n, const Real* x, Real* y, const DropoutRule& rule,
                                           std::uint64_t first, bool accumulate) {
   const Index skip = static_cast<Index>(first % 4U);
-  DropoutFactors factors;
-  for (Index begin = -skip; begin < n; begin += kFactors) {
-    dropout_factors(rule, first + static_cast<std::uint64_t>(begin), factors);
+  const Real factor = static_cast<Real>(rule.factor);
+  // Reading whole vectors goes beyond the words in use.
+  std::uint32_t words[kRandomWords + kLanes] = {};
+  for (Index begin = -skip; begin < n; begin += kRandomWords) {
+    philox_words(rule, (first + static_cast<std::uint64_t>(begin)) / 4U, words);
     const Index from = begin < 0 ? 0 : begin;
-    const Index end = begin + kFactors < n ? begin + kFactors : n;
+    const Index end = begin + kRandomWords < n ? begin + kRandomWords : n;
     for (Index i = from; i < end; i += kLanes) {
       const Index m = lanes_at(i, end);
-      const Vec f = load_n(factors.value + i - begin, m);
+      const Vec f = keep_factors(words + i - begin, rule.threshold, factor);
       const Vec v = load_n(x + i, m) * f;
       store_n(y + i, accumulate ? load_n(y + i, m) + v : v, m);
     }

@@ -67,6 +67,23 @@ inline Vec scale_by_power(Vec a, Vec n) {
   return a * power(half) * power(_mm256_sub_epi32(whole, half));
 }
 
+/// Integers, for random bits: 64-bit lanes.
+using Words = __m256i;
+inline Words splat_words(std::uint64_t x) {
+  return _mm256_set1_epi64x(static_cast<long long>(x));
+}
+/// The product of the lower halves.
+inline Words multiply_low(Words a, Words b) {
+  return _mm256_mul_epu32(a, b);
+}
+/// `factor` where the upper 24 bits of a word reach the threshold, else 0.
+inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {
+  const __m256i bits =
+      _mm256_srli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(word)), 8);
+  const __m256i limit = _mm256_set1_epi32(static_cast<int>(threshold) - 1);
+  return _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(bits, limit)), splat(factor));
+}
+
 /// A sum of vectors in double.
 struct Wide {
   __m256d lo;

@@ -59,6 +59,22 @@ inline Vec scale_by_power(Vec a, Vec n) {
   return _mm512_maskz_scalef_ps(0xFFFF, a, n);
 }
 
+/// Integers, for random bits: 64-bit lanes.
+using Words = __m512i;
+inline Words splat_words(std::uint64_t x) {
+  return _mm512_set1_epi64(static_cast<long long>(x));
+}
+/// The product of the lower halves.
+inline Words multiply_low(Words a, Words b) {
+  return _mm512_maskz_mul_epu32(0xFF, a, b);
+}
+/// `factor` where the upper 24 bits of a word reach the threshold, else 0.
+inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {
+  const __m512i bits = _mm512_maskz_srli_epi32(0xFFFF, _mm512_loadu_si512(word), 8);
+  const __m512i limit = _mm512_set1_epi32(static_cast<int>(threshold));
+  return _mm512_maskz_mov_ps(_mm512_cmpge_epu32_mask(bits, limit), splat(factor));
+}
+
 /// A sum of vectors in double.
 struct Wide {
   __m512d lo;

@@ -58,6 +58,23 @@ inline Vec exp(Vec a) {
   return a;
 }
 
+/// Integers, for random bits: 64-bit lanes.
+using Words __attribute__((vector_size(16))) = std::uint64_t;
+inline Words splat_words(std::uint64_t x) {
+  return Words{} + x;
+}
+/// The product of the lower halves.
+inline Words multiply_low(Words a, Words b) {
+  constexpr std::uint64_t kLow = 0xFFFFFFFFU;
+  return (a & kLow) * (b & kLow);
+}
+/// `factor` where the upper 24 bits of a word reach the threshold, else 0.
+inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {
+  Vec v{};
+  for (Index i = 0; i < kLanes; ++i) v[i] = (word[i] >> 8U) >= threshold ? factor : 0;
+  return v;
+}
+
 /// A sum of vectors in double.
 struct Wide {
   double lane[kLanes];

@@ -4,18 +4,11 @@
 #pragma once
 
 #include <solo/adapters/adapter_folder.hpp>
-#include <solo/adapters/solo/connection.hpp>
-#include <solo/nn/gpt2.hpp>
-
-#if __has_include(<solo/adapters/lora/lora.hpp>)
 #include <solo/adapters/lora/lora.hpp>
-#endif
-#if __has_include(<solo/adapters/tuning/bitfit.hpp>)
+#include <solo/adapters/solo/connection.hpp>
 #include <solo/adapters/tuning/bitfit.hpp>
-#endif
-#if __has_include(<solo/adapters/tuning/layer_norm.hpp>)
 #include <solo/adapters/tuning/layer_norm.hpp>
-#endif
+#include <solo/nn/gpt2.hpp>
 
 #include <array>
 #include <memory>
@@ -62,16 +55,10 @@ struct AdapterKind {
 
 template <Scalar T>
 inline constexpr auto kAdapterKinds = std::to_array<AdapterKind<T>>({
-  {"SOLO", &read_kind<T, SoloConfig>},
-#if __has_include(<solo/adapters/lora/lora.hpp>)
-      {"LORA", &read_kind<T, LoraConfig>},
-#endif
-#if __has_include(<solo/adapters/tuning/bitfit.hpp>)
-      {"BITFIT", &read_kind<T, BitFitConfig>},
-#endif
-#if __has_include(<solo/adapters/tuning/layer_norm.hpp>)
-      {"LN_TUNING", &read_kind<T, LayerNormConfig>},
-#endif
+    {"SOLO", &read_kind<T, SoloConfig>},
+    {"LORA", &read_kind<T, LoraConfig>},
+    {"BITFIT", &read_kind<T, BitFitConfig>},
+    {"LN_TUNING", &read_kind<T, LayerNormConfig>},
 });
 
 }  // namespace solo::inline SOLO_ABI::detail

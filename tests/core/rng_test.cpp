@@ -43,7 +43,7 @@ TEST_CASE("seed, stream and index all matter", "[core]") {
   CHECK(first != Philox(1, 2).bits(4));
 }
 
-TEST_CASE("uniform draws fill [0, 1)", "[core]") {
+TEST_CASE("uniform draws fill the interval from 0 to 1, 1 left out", "[core]") {
   CHECK(Philox::to_unit(0) == 0.0F);
   CHECK(Philox::to_unit(0xFFFFFFFFU) < 1.0F);
   const Philox random(3);

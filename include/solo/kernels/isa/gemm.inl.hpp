@@ -130,6 +130,7 @@ template <int R>
   }
   const Real* a = m.a;
   const Real* b = m.b;
+#pragma GCC unroll 2
   for (Index k = m.depth; k > 0; --k) {
     Lanes<kTileVecs> lanes;
     load_lanes(lanes, b);

@@ -36,8 +36,9 @@ void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapt
                       quoted(adapter.peft_type()), ", found ", quoted(opened.peft_type()));
   }
   detail::ExpectedTensors expected{.prefix = adapter.file_prefix()};
-  for (const Parameter<T>* p : adapter.parameters()) {
-    expected.tensors.push_back({p->name(), p->shape(), p->requires_grad()});
+  // As the file has them, which may differ from the parameters (parts of LoRA's c_attn).
+  for (const FileTensor<T>& t : adapter.export_tensors(FileContent::values)) {
+    expected.tensors.push_back({t.name, t.value.shape()});
   }
   opened.open_tensors(expected, "this adapter");
   adapter.import_tensors(opened.read<T>(expected));

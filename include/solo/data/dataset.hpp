@@ -8,6 +8,7 @@
 #include <solo/data/dataset_options.hpp>
 #include <solo/data/example_list.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -47,12 +48,16 @@ class Dataset {
   [[nodiscard]] static Dataset from_pairs(
       const std::vector<std::pair<std::string, std::string>>& pairs, const Tokenizer& tokenizer,
       const DatasetOptions& options = {});
-  /// Ids with labels: from_ids({{ids, labels}, …}). Empty labels: every position is scored.
+  /// Ids with labels: from_ids({{ids, labels}, …}), or {{ids}, …}: without labels every position
+  /// is scored.
   [[nodiscard]] static Dataset from_ids(std::vector<Example> examples,
                                         const DatasetOptions& options = {});
-  /// Ids whose every position is scored: from_ids({ids, …}).
-  [[nodiscard]] static Dataset from_ids(std::vector<std::vector<int>> sequences,
-                                        const DatasetOptions& options = {});
+  /// A std::vector<std::vector<int>> of ids; every position is scored. (A template, so that
+  /// braces always mean the list of examples above.)
+  template <std::same_as<std::vector<std::vector<int>>> Sequences>
+  [[nodiscard]] static Dataset from_ids(Sequences sequences, const DatasetOptions& options = {}) {
+    return from_sequences(std::move(sequences), options);
+  }
 
   [[nodiscard]] Index size() const noexcept { return static_cast<Index>(list_.examples.size()); }
   /// Example number i, 0 <= i < size(). Throws ConfigError "data.index".
@@ -78,6 +83,8 @@ class Dataset {
                                const CollateOptions& options = {}) const;
 
  private:
+  [[nodiscard]] static Dataset from_sequences(std::vector<std::vector<int>>&& sequences,
+                                              const DatasetOptions& options);
   explicit Dataset(detail::ExampleList list) : list_(std::move(list)) {}
 
   detail::ExampleList list_;

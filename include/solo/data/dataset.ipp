@@ -75,8 +75,8 @@ SOLO_INLINE Dataset Dataset::from_ids(std::vector<Example> examples,
   return Dataset(builder.finish("examples"));
 }
 
-SOLO_INLINE Dataset Dataset::from_ids(std::vector<std::vector<int>> sequences,
-                                      const DatasetOptions& options) {
+SOLO_INLINE Dataset Dataset::from_sequences(std::vector<std::vector<int>>&& sequences,
+                                            const DatasetOptions& options) {
   detail::DatasetBuilder builder(nullptr, options);
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     builder.add({.ids = std::move(sequences[i]), .labels = {}, .context_length = 0},

@@ -50,7 +50,7 @@ SOLO_INLINE std::string e2e_context(std::string_view mr, const std::string& wher
     }
     const std::string_view key = strip_white_space(rest.substr(0, open));
     const std::string_view value = rest.substr(open + 1, close - open - 1);
-    if (key.empty() || value.empty()) refuse(rest);
+    if (key.empty() || key.find(',') != key.npos || value.empty()) refuse(rest);
     if (!context.empty()) context += " | ";
     context += detail::e2e_key(key);
     context += " : ";

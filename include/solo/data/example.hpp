@@ -12,10 +12,10 @@ namespace solo::inline SOLO_ABI {
 
 /// A sequence of tokens and what is to be learned from it.
 struct Example {
-  std::vector<int> ids;
+  std::vector<int> ids = {};
   /// As in Hugging Face: as many as ids, not shifted, kIgnoreIndex where nothing is scored. The
   /// first one is never predicted.
-  std::vector<int> labels;
+  std::vector<int> labels = {};
   /// Tokens that only serve as context: prompt and separator.
   Index context_length = 0;
 

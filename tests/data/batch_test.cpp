@@ -145,7 +145,7 @@ TEST_CASE("an epoch has every example once, the last batch may be short") {
 TEST_CASE("a batch is a pure function of data, seed and step") {
   const Dataset data = numbered(20);
   const Dataset copy = data;
-  for (const std::int64_t step : {7, 0, 3, 7, 123456789012}) {
+  for (const std::int64_t step : std::vector<std::int64_t>{7, 0, 3, 7, 123456789012}) {
     CHECK(same(data.batch({.seed = 1, .step = step, .size = 3}),
                copy.batch({.seed = 1, .step = step, .size = 3})));
   }

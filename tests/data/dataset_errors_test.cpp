@@ -143,11 +143,9 @@ TEST_CASE("bad csv and txt lines are errors with their number") {
 }
 
 TEST_CASE("lists in memory have the same checks, named by their place") {
-  check_throws<FormatError>(
-      [] {
-        return Dataset::from_ids({{1, 2}, {3, -5}});
-      },
-      "data.id", {"sequences[1]", "input_ids[1]", "-5"});
+  const std::vector<std::vector<int>> negative = {{1, 2}, {3, -5}};
+  check_throws<FormatError>([&] { return Dataset::from_ids(negative); }, "data.id",
+                            {"sequences[1]", "input_ids[1]", "-5"});
   const std::vector<int> ids = {1, 2};
   const std::vector<int> labels = {1};
   check_throws<FormatError>(

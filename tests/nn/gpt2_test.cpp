@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The model's own properties: ragged = alone, shared contexts, cache, threads, refused input.
 #include <solo/adapters/adapters.hpp>
+#include <solo/autograd/gradcheck.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include "support/catch.hpp"

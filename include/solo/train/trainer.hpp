@@ -89,8 +89,8 @@ class Trainer {
   TrainResult train(const Dataset& train, const Dataset& valid);
 
   /// Lets train() return after the step that runs now (or at once when it has not begun a step), as
-  /// if it were
-  /// the last, but for the evaluation at the end. Safe from any thread and from a signal handler.
+  /// if it were the last, but for the evaluation at the end. Safe from any thread and from a signal
+  /// handler.
   void request_stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
 
  private:

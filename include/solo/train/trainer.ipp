@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/data/dataset.hpp>
 #include <solo/optim/adamw.hpp>
 #include <solo/optim/clip.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
 #include <solo/train/train_plan.hpp>
-#include <solo/data/dataset.hpp>
 #include <solo/train/trainer.hpp>
 
 #include <chrono>

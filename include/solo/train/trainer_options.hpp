@@ -33,11 +33,11 @@ struct TrainerOptions {
   std::map<std::string, double> lr_multipliers = {};
   std::uint64_t seed = 42;
   bool shuffle = true;
-  bool share_context = false;  ///< examples of a batch with one context compute it once
-  bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
-  std::int64_t logging_steps = 10;
-  std::int64_t eval_steps = 0;  ///< 0: evaluate at the end only
-  bool eval_on_start = false;   ///< evaluate before the first step too
+  bool share_context = false;       ///< examples of a batch with one context compute it once
+  bool model_dropout = false;       ///< the base's own embd/attn/resid_pdrop act too
+  std::int64_t logging_steps = 10;  ///< between log entries; the last step always has one
+  std::int64_t eval_steps = 0;      ///< 0: evaluate at the end only
+  bool eval_on_start = false;       ///< evaluate before the first step too
   Index eval_batch_size = 8;
   /// Text of a JSON object whose fields are added to training_args.json, such as the separator.
   std::string extra_args = {};

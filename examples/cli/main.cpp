@@ -54,6 +54,13 @@ int run_program(int argc, char** argv) {
        {add_train, add_generate, add_score, add_tokenize, add_params, add_inspect, add_doctor}) {
     commands.push_back(add(program, common));
   }
+  for (const Command& command : commands) {
+    for (CLI::Option* option : command.app->get_options()) {
+      if (option->get_expected_max() == 0) {  // a flag; CLI11 would take the last of several
+        option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+      }
+    }
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

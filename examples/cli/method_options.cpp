@@ -4,6 +4,7 @@
 #include <solo/io/json_fields.hpp>
 
 #include <charconv>
+#include <cmath>
 
 namespace solo::cli {
 namespace {
@@ -174,6 +175,18 @@ std::string json_text(const MethodConfig& config) {
       config);
 }
 
+/// The configuration an adapter of parts of c_attn was made with, from that of its file.
+MethodConfig as_made(MethodConfig config, const std::vector<std::string>& parts) {
+  auto* const lora = std::get_if<LoraConfig>(&config);
+  if (lora == nullptr || parts.empty()) return config;
+  const auto count = static_cast<Index>(parts.size());
+  const auto n = static_cast<double>(count);
+  lora->target_modules = parts;
+  lora->r /= count;
+  lora->lora_alpha /= lora->use_rslora ? std::sqrt(n) : n;
+  return config;
+}
+
 /// Applies one option. False if the configuration does not have it.
 bool apply(const Field& field, MethodConfig& config, const std::string& text) {
   if (auto* const solo = std::get_if<SoloConfig>(&config); solo != nullptr && field.solo) {
@@ -214,6 +227,16 @@ std::string MethodOptions::given(const std::string& option) const {
   return found == values_.end() ? std::string() : found->second;
 }
 
+std::vector<std::string> trained_parts(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "training_args.json";
+  if (!std::filesystem::exists(file)) return {};
+  const Json json = read_json_file(file);
+  const JsonFields source(json, display_name(file));
+  const std::string targets = source.string_or("target_modules", "");
+  if (targets.find("c_attn.") == std::string::npos) return {};
+  return split_list("target_modules", targets);
+}
+
 MethodConfig MethodOptions::config() const {
   MethodConfig config;
   if (method_ == "solo") config = SoloConfig{};
@@ -246,18 +269,20 @@ MethodConfig MethodOptions::config_of(const std::filesystem::path& folder) const
   if (found == "LORA") config = LoraConfig::from_json(source);
   if (found == "BITFIT") config = BitFitConfig::from_json(source);
   if (found == "LN_TUNING") config = LayerNormConfig::from_json(source);
+  const MethodConfig made = as_made(config, trained_parts(folder));
   for (const Field& field : fields()) {
     const auto value = values_.find(field.name);
     if (value == values_.end()) continue;
-    MethodConfig changed = config;
+    MethodConfig changed = made;
     if (!apply(field, changed, value->second)) {
       throw UsageError(concat(field.name, " is not for --method ", method_));
     }
-    if (field.name != "--dropout" && json_text(changed) != json_text(config)) {
+    if (field.name == "--dropout") {
+      apply(field, config, value->second);
+    } else if (json_text(changed) != json_text(made)) {
       fail<ConfigError>("config.adapter", field.name, ' ', quoted(value->second),
                         " differs from what ", display_name(file), " says");
     }
-    config = changed;
   }
   return config;
 }

@@ -11,12 +11,17 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace solo::cli {
 
 /// The configuration of one method; monostate is full fine-tuning.
 using MethodConfig =
     std::variant<std::monostate, SoloConfig, LoraConfig, BitFitConfig, LayerNormConfig>;
+
+/// The parts of c_attn (c_attn.q, …) that a LoRA folder was trained on, as its training_args.json
+/// says; empty for whole modules.
+std::vector<std::string> trained_parts(const std::filesystem::path& folder);
 
 /// What was said on the command line about the method.
 class MethodOptions {

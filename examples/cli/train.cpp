@@ -72,7 +72,13 @@ void attach(GPT2<float>& model, const Options& options) {
         }
       },
       config);
-  if (loaded) read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
+  if (!loaded) return;
+  read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
+  const std::vector<std::string> parts = trained_parts(options.model.adapter);
+  if (auto* const lora = dynamic_cast<LoraAdapter<float>*>(&model.adapter(kAdapterName));
+      lora != nullptr && !parts.empty()) {
+    lora->keep_parts(parts);
+  }
 }
 
 /// What generation and further training need to know, for training_args.json.
@@ -83,9 +89,13 @@ std::string extra_args(const Options& options) {
                 {"separator", options.separator},
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
-  if (const std::string targets = options.method->given("--target-modules"); !targets.empty()) {
-    extra["target_modules"] = targets;
+  std::string targets = options.method->given("--target-modules");
+  if (targets.empty() && !options.model.adapter.empty()) {
+    for (const std::string& part : trained_parts(options.model.adapter)) {
+      targets += (targets.empty() ? "" : ",") + part;
+    }
   }
+  if (!targets.empty()) extra["target_modules"] = targets;
   return dump_line(extra);
 }
 

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+// The solo program as its users call it: exit status, streams, files.
+#include <solo/io/json.hpp>
+#include <solo/io/safetensors.hpp>
+
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/shared.hpp"
+#include "support/temp_dir.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <fstream>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace solo;
+
+namespace {
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+  [[nodiscard]] Json json() const { return parse_json(out, "stdout"); }
+};
+
+std::string slurp(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Runs the program in `folder`, with `input` on stdin.
+Outcome solo_program(const test::TempDir& folder, std::vector<std::string> arguments,
+                     const std::string& input = {}) {
+  const std::filesystem::path in = folder.path() / "stdin";
+  const std::filesystem::path out = folder.path() / "stdout";
+  const std::filesystem::path err = folder.path() / "stderr";
+  std::ofstream(in) << input;
+  arguments.insert(arguments.begin(), test::program()->string());
+  std::vector<char*> argv;
+  for (std::string& a : arguments) argv.push_back(a.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto redirect = [](const std::filesystem::path& path, int flags, int target) {
+      const int fd = ::open(path.c_str(), flags, 0644);
+      return fd >= 0 && ::dup2(fd, target) >= 0;
+    };
+    const bool ready = redirect(in, O_RDONLY, 0) &&
+                       redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
+                       redirect(err, O_WRONLY | O_CREAT | O_TRUNC, 2);
+    if (ready) ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
+}
+
+/// One `error: …` line on stderr and nothing on stdout.
+void check_error(const Outcome& o, int status, const std::string& part) {
+  INFO("stdout: " << o.out << "\nstderr: " << o.err);
+  CHECK(o.status == status);
+  CHECK(o.out.empty());
+  CHECK(o.err.starts_with("error: "));
+  CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+  CHECK(o.err.size() <= 1000);
+  CHECK(o.err.find(part) != std::string::npos);
+}
+
+const std::string kModel = (test::golden_dir() / "tiny-gpt2").string();
+const std::string kTokenizer = (test::golden_dir() / "text" / "tiny-bpe").string();
+
+/// A model folder with tokenizer files.
+std::string model_with_tokenizer(const test::TempDir& dir) {
+  const std::filesystem::path folder = dir.path() / "model";
+  std::filesystem::create_directories(folder);
+  for (const std::string& from : {kModel, kTokenizer}) {
+    for (const auto& entry : std::filesystem::directory_iterator(from)) {
+      std::filesystem::copy(entry.path(), folder / entry.path().filename(),
+                            std::filesystem::copy_options::overwrite_existing);
+    }
+  }
+  return folder.string();
+}
+
+std::string train_file(const test::TempDir& dir) {
+  const std::filesystem::path file = dir.path() / "train.jsonl";
+  std::ofstream out(file);
+  for (int i = 0; i < 6; ++i) {
+    out << R"({"prompt": "name : )" << i << R"(", "completion": "It is )" << i << R"(."})" << '\n';
+  }
+  return file.string();
+}
+
+}  // namespace
+
+#define NEEDS_PROGRAM \
+  if (!test::program()) SOLO_SKIP("this build has no solo program")
+
+TEST_CASE("a wrong command line is one error line and exit status 2") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  check_error(solo_program(dir, {}), 2, "");
+  check_error(solo_program(dir, {"fly"}), 2, "");
+  check_error(solo_program(dir, {"doctor", "--bogus"}), 2, "--bogus");
+  check_error(solo_program(dir, {"doctor", "stray"}), 2, "stray");
+  check_error(solo_program(dir, {"doctor", "--threads", "1", "--threads", "2"}), 2, "--threads");
+  check_error(solo_program(dir, {"doctor", "--json", "--json"}), 2, "--json");
+  check_error(solo_program(dir, {"score", "--model", "", "--input", "x"}), 2, "--model");
+  check_error(solo_program(dir, {"params", "--method", "solo"}), 2, "--size or --model");
+  check_error(solo_program(dir, {"params", "--size", "gpt2", "--method", "lora", "--stride", "2"}),
+              2, "--stride");
+  check_error(solo_program(dir, {"generate", "--model", kModel}), 2, "--prompt or --input");
+}
+
+TEST_CASE("params counts what the published tables count") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const auto trainable = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"params", "--json", "--size"});
+    return solo_program(dir, std::move(arguments)).json().at("trainable").get<Index>();
+  };
+  CHECK(trainable({"gpt2-medium", "--method", "solo", "--rank", "64"}) == 144139);
+  CHECK(trainable({"gpt2-medium", "--method", "solo", "--preset", "solo-table1"}) == 259499);
+  CHECK(trainable({"gpt2-xl", "--method", "solo", "--rank", "128"}) == 451095);
+  CHECK(trainable({"gpt2", "--method", "lora"}) == 294912);
+  CHECK(trainable({"gpt2-large", "--method", "lora", "--rank", "4", "--target-modules",
+                   "c_attn.q,c_attn.v"}) == 737280);
+  CHECK(trainable({"gpt2", "--method", "full"}) == 124439808);
+  const Outcome text = solo_program(dir, {"params", "--size", "gpt2", "--method", "lora"});
+  CHECK(text.out.starts_with(
+      "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364\n"));
+}
+
+TEST_CASE("tokenize is its own inverse, line by line") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string text = "\"Blue Spice\"\n\"a <|endoftext|> b\"\n";
+  const Outcome ids = solo_program(dir, {"tokenize", "--tokenizer", kTokenizer}, text);
+  CHECK(ids.status == 0);
+  CHECK(ids.out.find("511") != std::string::npos);
+  CHECK(solo_program(dir, {"tokenize", "--tokenizer", kTokenizer, "--decode"}, ids.out).out ==
+        text);
+  CHECK(solo_program(dir, {"tokenize", "--tokenizer", kTokenizer, "--no-special"}, text)
+            .out.find("511") == std::string::npos);
+  const Outcome bad = solo_program(dir, {"tokenize", "--tokenizer", kTokenizer}, "\"a\"\n7\n");
+  CHECK(bad.status == 1);
+  CHECK(bad.err.find("stdin: line 2") != std::string::npos);
+}
+
+TEST_CASE("inspect lists tensors and refuses what is no safetensors file") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const Json listing = solo_program(dir, {"inspect", kModel, "--json"}).json();
+  CHECK(listing.at("tensors").size() == 4 * 12 + 4);
+  CHECK(listing.at("tensors").front().contains("dtype"));
+  check_error(solo_program(dir, {"inspect", kModel + "/config.json"}), 1, "config.json");
+  check_error(solo_program(dir, {"inspect", dir.path() / "none"}), 1, "none");
+}
+
+TEST_CASE("score prints the mean loss, and writes logits and gradients") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string input = dir.path() / "ids.jsonl";
+  std::ofstream(input) << R"({"input_ids": [1, 2, 3, 4]})" << '\n'
+                       << R"({"input_ids": [5, 6, 7], "labels": [-100, -100, 7]})" << '\n';
+  const std::string logits = dir.path() / "logits.safetensors";
+  const std::string grads = dir.path() / "grads.safetensors";
+  const Outcome o = solo_program(dir, {"score", "--model", kModel, "--input", input, "--json",
+                                       "--logits", logits, "--grads", grads});
+  INFO(o.err);
+  REQUIRE(o.status == 0);
+  CHECK(o.json().at("tokens") == 4);
+  const double loss = o.json().at("loss").get<double>();
+  const Outcome wide = solo_program(
+      dir, {"score", "--model", kModel, "--input", input, "--json", "--dtype", "float64"});
+  CHECK(loss == test::Approx(wide.json().at("loss").get<double>()).epsilon(1e-6));
+  const auto file = SafetensorsFile::open(logits);
+  CHECK(file.at("0").shape == std::vector<Index>{4, 512});
+  CHECK(file.at("1").shape == std::vector<Index>{3, 512});
+  CHECK(SafetensorsFile::open(grads).tensors().size() == 4 * 12 + 4);
+
+  std::ofstream(input) << R"({"input_ids": [1, 512]})" << '\n';
+  check_error(solo_program(dir, {"score", "--model", kModel, "--input", input, "--json"}), 1,
+              "512");
+  std::ofstream(input) << R"({"input_ids": [1, 2], "label": [1, 2]})" << '\n';
+  check_error(solo_program(dir, {"score", "--model", kModel, "--input", input, "--json"}), 1,
+              "label");
+  std::ofstream(input) << R"({"input_ids": [1]})" << '\n';
+  check_error(solo_program(dir, {"score", "--model", kModel, "--input", input, "--json"}), 1,
+              "nothing to score");
+}
+
+TEST_CASE("train, then generate and score with what was saved") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string model = model_with_tokenizer(dir);
+  const std::string data = train_file(dir);
+  for (const std::string method : {"solo", "lora", "full", "bitfit", "ln_tuning"}) {
+    INFO(method);
+    const std::string output = dir.path() / ("out-" + method);
+    std::vector<std::string> arguments = {
+        "train", "--model",  model,  "--method",    method, "--train",         data,   "--valid",
+        data,    "--output", output, "--max-steps", "12",   "--learning-rate", "1e-2", "--json"};
+    if (method == "solo") {
+      arguments.insert(arguments.end(), {"--rank", "4", "--init", "identity", "--gate-init", "1"});
+    }
+    const Outcome o = solo_program(dir, arguments);
+    INFO(o.err);
+    REQUIRE(o.status == 0);
+    const Json result = o.json();
+    CHECK(result.at("steps") == 12);
+    CHECK(result.at("eval_loss").get<double>() < result.at("initial_eval_loss").get<double>());
+    for (const char* file : {"trainer_state.json", "log.jsonl", "training_args.json", "report.md",
+                             "vocab.json", "merges.txt"}) {
+      INFO(file);
+      CHECK(std::filesystem::is_regular_file(std::filesystem::path(output) / file));
+    }
+    std::vector<std::string> use = {"--model", method == "full" ? output : model};
+    if (method != "full") use.insert(use.end(), {"--adapter", output});
+    std::vector<std::string> generate = {"generate", "--prompt",         "name : 3",
+                                         "--json",   "--max-new-tokens", "8"};
+    generate.insert(generate.end(), use.begin(), use.end());
+    const Outcome text = solo_program(dir, generate);
+    INFO(text.err);
+    REQUIRE(text.status == 0);
+    CHECK(text.json().at("text").is_string());
+    // The separator is appended because training had it.
+    generate.insert(generate.end(), {"--separator", "eos"});
+    CHECK(solo_program(dir, generate).out == text.out);
+  }
+}
+
+TEST_CASE("training goes on from an adapter, and refuses another configuration") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string model = model_with_tokenizer(dir);
+  const std::string data = train_file(dir);
+  const std::string first = dir.path() / "first";
+  const std::string second = dir.path() / "second";
+  const auto train = [&](const std::string& output, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train", "--model",     model, "--method",
+                                          "lora",  "--train",     data,  "--output",
+                                          output,  "--max-steps", "3",   "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return solo_program(dir, arguments);
+  };
+  const std::vector<std::string> parts = {"--target-modules", "c_attn.q,c_attn.v", "--rank", "2"};
+  REQUIRE(train(first, parts).status == 0);
+  std::vector<std::string> on = parts;
+  on.insert(on.end(), {"--adapter", first, "--dropout", "0.1"});
+  const Outcome o = train(second, on);
+  INFO(o.err);
+  REQUIRE(o.status == 0);
+  CHECK(o.json().at("trainable") == 4 * 4 * 2 * 32);
+  check_error(train(dir.path() / "third", {"--adapter", first, "--rank", "5"}), 1, "--rank");
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "third"));
+}
+
+TEST_CASE("bad input stops a run before anything is written") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string model = model_with_tokenizer(dir);
+  const std::string output = dir.path() / "out";
+  const auto train = [&](const std::string& data, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"train", "--model", model, "--method", "solo", "--rank",
+                                          "4",     "--train", data,  "--output", output};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return solo_program(dir, arguments);
+  };
+  const std::string data = dir.path() / "bad.jsonl";
+  std::ofstream(data) << R"({"prompt": "a", "completion": "b"})"
+                      << "\n{\"prompt\": \"a\"}\n";
+  check_error(train(data), 1, "bad.jsonl: line 2");
+  check_error(train(dir.path() / "none.jsonl"), 1, "none.jsonl");
+  const std::string good = train_file(dir);
+  check_error(train(good, {"--gate-init", "0"}), 1, "");
+  check_error(train(good, {"--links", "0-9"}), 1, "");
+  check_error(train(good, {"--epochs", "-1"}), 1, "epochs");
+  check_error(train(good, {"--method", "lora"}), 2, "--method");
+  CHECK_FALSE(std::filesystem::exists(output));
+}
+
+TEST_CASE("doctor says what runs") {
+  NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const Json result = solo_program(dir, {"doctor", "--json", "--threads", "2"}).json();
+  CHECK(result.at("threads") == 2);
+  CHECK(result.at("simd_found").front() == "scalar");
+  CHECK(result.at("versions").contains("Eigen"));
+}

@@ -34,6 +34,42 @@ void require_finite_merge(const Parameter<T>& p) {
   }
 }
 
+/// The base parameters that merging the adapter `name` changes. Throws ConfigError
+/// ("adapter.merge") when it cannot be merged.
+template <Scalar T>
+[[nodiscard]] std::vector<Parameter<T>*> merge_changes(GPT2<T>& model, const std::string& name,
+                                                       Adapter<T>& adapter) {
+  if (adapter.as_block() != nullptr) {
+    fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " (", adapter.peft_type(),
+                      ") cannot be merged: it adds functions of block outputs, which no weight of ",
+                      "the base can hold");
+  }
+  std::vector<Parameter<T>*> changed;
+  std::set<const Parameter<T>*> seen;
+  const auto change = [&](const std::string& parameter_name) {
+    Parameter<T>& p = model.parameter(parameter_name);
+    if (p.is_bfloat16()) {
+      fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " cannot be merged: ", p.name(),
+                        " is stored as bfloat16, which would lose the change; load the model with ",
+                        "frozen_dtype float32");
+    }
+    if (seen.insert(&p).second) changed.push_back(&p);
+  };
+  for (const auto& [base, tensor] : adapter.replacements()) {
+    if (model.config().tie_word_embeddings && (base == "wte.weight" || base == "lm_head.weight")) {
+      fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " cannot be merged: it has ",
+                        tensor->name(), ", but embedding and head are one tensor in this model");
+    }
+    change(base);
+  }
+  if (adapter.as_linear() == nullptr) return changed;
+  for (const LinearSite& site : adapter.as_linear()->sites()) {
+    change(site.name() + ".weight");
+    change(site.name() + ".bias");
+  }
+  return changed;
+}
+
 }  // namespace detail
 
 template <Scalar T>
@@ -41,38 +77,10 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   Slot& slot = require_slot(name);
   require_unmerged(nullptr);
   Adapter<T>& adapter = *slot.adapter;
-  if (adapter.as_block() != nullptr) {
-    fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " (", adapter.peft_type(),
-                      ") cannot be merged: it adds functions of block outputs, which no weight of ",
-                      "the base can hold");
-  }
+  const std::vector<Parameter<T>*> changed = detail::merge_changes(*this, slot.name, adapter);
   const auto replaced = adapter.replacements();
   std::vector<LinearSite> sites;
   if (adapter.as_linear() != nullptr) sites = adapter.as_linear()->sites();
-  std::vector<Parameter<T>*> changed;
-  std::set<const Parameter<T>*> seen;
-  const auto change = [&](const std::string& parameter_name) {
-    Parameter<T>& p = parameter(parameter_name);
-    if (p.is_bfloat16()) {
-      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name),
-                        " cannot be merged: ", p.name(),
-                        " is stored as bfloat16, which would lose the change; load the ",
-                        "model with frozen_dtype float32");
-    }
-    if (seen.insert(&p).second) changed.push_back(&p);
-  };
-  for (const auto& [base, tensor] : replaced) {
-    if (config_.tie_word_embeddings && (base == "wte.weight" || base == "lm_head.weight")) {
-      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name),
-                        " cannot be merged: it has ", tensor->name(),
-                        ", but embedding and head are one tensor in this model");
-    }
-    change(base);
-  }
-  for (const LinearSite& site : sites) {
-    change(site.name() + ".weight");
-    change(site.name() + ".bias");
-  }
 
   const std::vector<int> ids = detail::merge_test_ids(config_);
   const Matrix<T> before = logits(ids, {.adapter = slot.name});

@@ -3,6 +3,7 @@
 /// Adapter folders: adapter_config.json and adapter_model.safetensors.
 #pragma once
 
+#include <solo/adapters/adapter_tensor.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/nn/hooks.hpp>
 
@@ -12,9 +13,6 @@
 #include <string_view>
 
 namespace solo::inline SOLO_ABI {
-
-inline constexpr std::string_view kAdapterConfigFile = "adapter_config.json";
-inline constexpr std::string_view kAdapterTensorFile = "adapter_model.safetensors";
 
 /// The folder's peft_type. Throws IoError, FormatError ("json.…") and, if there is none as in the
 /// files of the adapters library, FormatError ("adapter.format").

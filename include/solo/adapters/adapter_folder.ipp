@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <solo/adapters/adapter_file.hpp>
 #include <solo/adapters/adapter_folder.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>

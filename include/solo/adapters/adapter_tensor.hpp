@@ -7,9 +7,14 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
+
+/// The two files of an adapter folder.
+inline constexpr std::string_view kAdapterConfigFile = "adapter_config.json";
+inline constexpr std::string_view kAdapterTensorFile = "adapter_model.safetensors";
 
 /// One tensor that adapter_model.safetensors must hold; the name is what follows the kind's prefix.
 struct AdapterTensor {

@@ -36,7 +36,7 @@ Json library_versions() {
       {"compiler", __VERSION__}};
 }
 
-void run(const Common& common) {
+void run_doctor(const Common& common) {
   const char* const forced = std::getenv("SOLO_SIMD");
   Json found = Json::array();
   for (const Isa isa : available_isas()) found.push_back(to_string(isa));
@@ -62,7 +62,7 @@ void run(const Common& common) {
 Command add_doctor(CLI::App& program, Common& common) {
   CLI::App& app = add_subcommand(program, common, "doctor",
                                  "instruction sets, threads, caches and library versions");
-  return {&app, [&common] { run(common); }};
+  return {&app, [&common] { run_doctor(common); }};
 }
 
 }  // namespace solo::cli

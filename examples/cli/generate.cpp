@@ -10,7 +10,7 @@
 namespace solo::cli {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   ModelArguments model;
   std::string prompt;
   std::filesystem::path input;
@@ -24,9 +24,12 @@ struct Options {
 
 /// Prompts as ids, from the one --prompt or the lines of --input.
 struct Prompts {
-  std::vector<std::vector<int>> ids;
+  const std::optional<Tokenizer>& tokenizer;
+  Index vocab_size;
+  bool separator;
+  std::vector<std::vector<int>> ids = {};
 
-  void add_text(const std::optional<Tokenizer>& tokenizer, std::string_view text, bool separator) {
+  void add_text(std::string_view text) {
     if (!tokenizer) {
       fail<ConfigError>("tokenizer.missing",
                         "a text prompt needs tokenizer files in the model folder");
@@ -38,44 +41,28 @@ struct Prompts {
     }
     ids.back().push_back(tokenizer->eos_token_id());
   }
+
+  void add_file(const std::filesystem::path& path) {
+    LineReader lines(path, {.allow_fifo = true});
+    std::string_view line;
+    while (lines.next_record(line)) {
+      const Json row = parse_json(line, lines.where());
+      if (!row.is_object() || row.size() != 1) {
+        fail<FormatError>("json.type", lines.where(),
+                          ": expected an object with either \"input_ids\" or \"prompt\"");
+      }
+      const auto field = row.begin();
+      if (field.key() == "input_ids") {
+        ids.push_back(read_ids(lines.where() + ": input_ids", field.value(), vocab_size));
+      } else if (field.key() == "prompt" && field.value().is_string()) {
+        add_text(field.value().get_ref<const std::string&>());
+      } else {
+        fail<FormatError>("json.unknown_key", lines.where(), ": unexpected field ",
+                          quoted(field.key()), " or not a string");
+      }
+    }
+  }
 };
-
-std::vector<int> line_ids(const LineReader& lines, const Json& value) {
-  if (!value.is_array()) {
-    fail<FormatError>("json.type", lines.where(), ": input_ids: expected a list");
-  }
-  std::vector<int> ids;
-  for (const Json& item : value) {
-    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > 0x7FFFFFFFU) {
-      fail<FormatError>("json.type", lines.where(),
-                        ": input_ids: expected non-negative integers below 2^31");
-    }
-    ids.push_back(item.get<int>());
-  }
-  return ids;
-}
-
-void read_lines(Prompts& prompts, const Options& options, const std::optional<Tokenizer>& tokenizer,
-                bool separator) {
-  LineReader lines(options.input, {.allow_fifo = true});
-  std::string_view line;
-  while (lines.next_record(line)) {
-    const Json row = parse_json(line, lines.where());
-    if (!row.is_object() || row.size() != 1) {
-      fail<FormatError>("json.type", lines.where(),
-                        ": expected an object with either \"input_ids\" or \"prompt\"");
-    }
-    const auto field = row.begin();
-    if (field.key() == "input_ids") {
-      prompts.ids.push_back(line_ids(lines, field.value()));
-    } else if (field.key() == "prompt" && field.value().is_string()) {
-      prompts.add_text(tokenizer, field.value().get_ref<const std::string&>(), separator);
-    } else {
-      fail<FormatError>("json.unknown_key", lines.where(), ": unexpected field ",
-                        quoted(field.key()), " or not a string");
-    }
-  }
-}
 
 Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& tokenizer,
                  const std::vector<int>& ids, const GenerateOptions& options) {
@@ -84,7 +71,7 @@ Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& token
   return line;
 }
 
-void run(const Options& options, const Common& common) {
+void run_generate(const GenerateArguments& options, const Common& common) {
   if (options.prompt_option->count() + options.input_option->count() != 1) {
     throw UsageError("generate: give either --prompt or --input");
   }
@@ -92,11 +79,11 @@ void run(const Options& options, const Common& common) {
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
   const bool separator = options.separator.empty() ? options.model.trained_with_separator()
                                                    : options.separator == "eos";
-  Prompts prompts;
+  Prompts prompts{tokenizer, model.config().vocab_size, separator};
   if (options.prompt_option->count() != 0) {
-    prompts.add_text(tokenizer, options.prompt, separator);
+    prompts.add_text(options.prompt);
   } else {
-    read_lines(prompts, options, tokenizer, separator);
+    prompts.add_file(options.input);
   }
   GenerateOptions generation{.max_new_tokens = options.max_new_tokens};
   if (options.eos_option->count() != 0) generation.eos_token_id = options.eos_token_id;
@@ -113,7 +100,7 @@ void run(const Options& options, const Common& common) {
 }  // namespace
 
 Command add_generate(CLI::App& program, Common& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GenerateArguments>();
   CLI::App& app = add_subcommand(program, common, "generate", "continues prompts, greedily");
   options->model.add_to(app);
   options->prompt_option = app.add_option("--prompt", options->prompt, "one prompt");
@@ -126,7 +113,7 @@ Command add_generate(CLI::App& program, Common& common) {
   app.add_option("--separator", options->separator,
                  "what follows a prompt: eos or none (as the adapter was trained)")
       ->check(CLI::IsMember({"eos", "none"}));
-  return {&app, [options, &common] { run(*options, common); }};
+  return {&app, [options, &common] { run_generate(*options, common); }};
 }
 
 }  // namespace solo::cli

@@ -38,7 +38,7 @@ Listing list(const std::filesystem::path& path) {
   return listing;
 }
 
-void run(const std::filesystem::path& path, const Common& common) {
+void run_inspect(const std::filesystem::path& path, const Common& common) {
   const Listing listing = list(path);
   if (common.json) {
     print_line({{"tensors", listing.tensors}, {"metadata", listing.metadata}});
@@ -59,7 +59,7 @@ Command add_inspect(CLI::App& program, Common& common) {
                                  "checks a safetensors file or folder and lists its tensors");
   add_path(app, "path", *path, "a .safetensors file, a model folder or an adapter folder")
       ->required();
-  return {&app, [path, &common] { run(*path, common); }};
+  return {&app, [path, &common] { run_inspect(*path, common); }};
 }
 
 }  // namespace solo::cli

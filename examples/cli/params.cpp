@@ -11,7 +11,7 @@
 namespace solo::cli {
 namespace {
 
-struct Options {
+struct ParamsArguments {
   std::unique_ptr<MethodOptions> method;
   std::string size;
   std::filesystem::path model;
@@ -52,7 +52,7 @@ struct Counter {
 };
 
 /// Bytes and FLOP of a training step, from the sizes alone.
-Json forecast(const Options& options, const GPT2Config& c, const Counts& counts) {
+Json forecast(const ParamsArguments& options, const GPT2Config& c, const Counts& counts) {
   const bool full = options.method->method() == "full";
   const Index d = c.n_embd;
   const Index rows = options.batch_size * options.sequence_length;
@@ -79,7 +79,7 @@ Json forecast(const Options& options, const GPT2Config& c, const Counts& counts)
           {"t_star", counts.t_star}};
 }
 
-void run(const Options& options, const Common& common) {
+void run_params(const ParamsArguments& options, const Common& common) {
   if (options.size_option->count() + options.model_option->count() != 1) {
     throw UsageError("params: give either --size or --model");
   }
@@ -104,7 +104,7 @@ void run(const Options& options, const Common& common) {
 }  // namespace
 
 Command add_params(CLI::App& program, Common& common) {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<ParamsArguments>();
   CLI::App& app = add_subcommand(program, common, "params",
                                  "trainable parameters, and a forecast of a step's cost");
   o->size_option = app.add_option("--size", o->size, "gpt2, gpt2-medium, gpt2-large or gpt2-xl")
@@ -118,7 +118,7 @@ Command add_params(CLI::App& program, Common& common) {
   app.add_option("--sequence-length", o->sequence_length,
                  "tokens a sequence, for the forecast (64)")
       ->check(CLI::Range(Index{1}, Index{1} << 20));
-  return {&app, [o, &common] { run(*o, common); }};
+  return {&app, [o, &common] { run_params(*o, common); }};
 }
 
 }  // namespace solo::cli

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "program.hpp"
 
+#include <solo/io/json_fields.hpp>
+
 #include <iostream>
 
 namespace solo::cli {
@@ -39,6 +41,23 @@ void print_line(const Json& value) {
 
 void warn(std::string_view text) {
   std::cerr << concat("warning: ", text, '\n');
+}
+
+std::vector<int> read_ids(const std::string& where, const Json& value, Index vocab_size) {
+  if (!value.is_array()) {
+    fail<FormatError>("json.type", where, ": expected a list of token ids, found ",
+                      describe(value));
+  }
+  std::vector<int> ids;
+  for (const Json& item : value) {
+    if (!item.is_number_unsigned() ||
+        item.get<std::uint64_t>() >= static_cast<std::uint64_t>(vocab_size)) {
+      fail<FormatError>("ids.range", where, ": expected token ids of 0 to ", vocab_size - 1,
+                        ", found ", describe(item));
+    }
+    ids.push_back(item.get<int>());
+  }
+  return ids;
 }
 
 std::vector<std::string> split_list(const std::string& option, std::string_view text) {

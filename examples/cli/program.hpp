@@ -4,9 +4,11 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/core/scalar.hpp>
 #include <solo/io/json.hpp>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -47,6 +49,10 @@ void print(std::string_view text);
 void print_line(const Json& value);
 /// A line on stderr that begins with "warning: ".
 void warn(std::string_view text);
+
+/// A JSON list of token ids below vocab_size; FormatError, beginning with `where`, for another
+/// value.
+std::vector<int> read_ids(const std::string& where, const Json& value, Index vocab_size);
 
 /// Splits "a,b,c"; UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& option, std::string_view text);

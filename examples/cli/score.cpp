@@ -13,7 +13,7 @@
 namespace solo::cli {
 namespace {
 
-struct Options {
+struct ScoreArguments {
   ModelArguments model;
   std::filesystem::path input;
   std::filesystem::path logits;
@@ -53,7 +53,7 @@ void accumulate_gradients(GPT2<T>& model, const Dataset& data, Index batch_size)
 }
 
 template <Scalar T>
-void write_gradients(const Options& options, GPT2<T>& model, const Dataset& data) {
+void write_gradients(const ScoreArguments& options, GPT2<T>& model, const Dataset& data) {
   accumulate_gradients(model, data, options.batch_size);
   std::vector<FileTensor<T>> gradients;
   std::string prefix;
@@ -77,7 +77,7 @@ void write_gradients(const Options& options, GPT2<T>& model, const Dataset& data
 }
 
 template <Scalar T>
-void run(const Options& options, const Common& common) {
+void run_score(const ScoreArguments& options, const Common& common) {
   GPT2<T> model = options.model.load<T>(common);
   const Dataset data =
       Dataset::from_ids_file(options.input, {.n_positions = model.config().n_positions,
@@ -93,22 +93,22 @@ void run(const Options& options, const Common& common) {
   }
 }
 
-void run_with_dtype(const Options& options, const Common& common) {
+void run_score_with_dtype(const ScoreArguments& options, const Common& common) {
   if (options.model.dtype == "bfloat16" && !options.grads.empty() &&
       options.model.adapter.empty()) {
     throw UsageError("score: --grads of the base needs --dtype float32 or float64");
   }
   if (options.model.dtype == "float64") {
-    run<double>(options, common);
+    run_score<double>(options, common);
   } else {
-    run<float>(options, common);
+    run_score<float>(options, common);
   }
 }
 
 }  // namespace
 
 Command add_score(CLI::App& program, Common& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ScoreArguments>();
   CLI::App& app = add_subcommand(program, common, "score",
                                  "loss of sequences; logits and gradients on request");
   options->model.add_to(app, {"float32", "float64", "bfloat16"});
@@ -117,7 +117,7 @@ Command add_score(CLI::App& program, Common& common) {
   add_path(app, "--grads", options->grads, "write the gradients here (safetensors)");
   app.add_option("--batch-size", options->batch_size, "sequences computed together (8)")
       ->check(CLI::PositiveNumber);
-  return {&app, [options, &common] { run_with_dtype(*options, common); }};
+  return {&app, [options, &common] { run_score_with_dtype(*options, common); }};
 }
 
 }  // namespace solo::cli

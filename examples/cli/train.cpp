@@ -17,7 +17,7 @@
 namespace solo::cli {
 namespace {
 
-struct Options {
+struct TrainArguments {
   std::unique_ptr<MethodOptions> method;
   ModelArguments model;
   std::filesystem::path train;
@@ -42,7 +42,7 @@ DType parse_dtype(const std::string& name) {
   return DType::float32;
 }
 
-Dataset load_data(const Options& options, const std::filesystem::path& file,
+Dataset load_data(const TrainArguments& options, const std::filesystem::path& file,
                   const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
   const DatasetOptions data_options{.format = parse_data_format(options.format),
                                     .separator = parse_separator(options.separator),
@@ -60,7 +60,7 @@ Dataset load_data(const Options& options, const std::filesystem::path& file,
 }
 
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
-void attach(GPT2<float>& model, const Options& options) {
+void attach(GPT2<float>& model, const TrainArguments& options) {
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
@@ -82,7 +82,7 @@ void attach(GPT2<float>& model, const Options& options) {
 }
 
 /// What generation and further training need to know, for training_args.json.
-std::string extra_args(const Options& options) {
+std::string extra_args(const TrainArguments& options) {
   Json extra = {{"method", options.method->method()},
                 {"model_name_or_path", options.model.model.string()},
                 {"train_file", options.train.string()},
@@ -99,7 +99,7 @@ std::string extra_args(const Options& options) {
   return dump_line(extra);
 }
 
-void finish_options(Options& options) {
+void finish_options(TrainArguments& options) {
   TrainerOptions& t = options.trainer;
   if (options.method->method() == "full") {
     if (options.learning_rate->count() == 0) t.learning_rate = 5e-5;
@@ -129,7 +129,7 @@ void finish_options(Options& options) {
   }
 }
 
-void run(Options& options, const Common& common) {
+void run_train(TrainArguments& options, const Common& common) {
   finish_options(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
@@ -162,7 +162,7 @@ void run(Options& options, const Common& common) {
   print_result(options.output, model, result, common);
 }
 
-void add_trainer_options(CLI::App& app, Options& o) {
+void add_trainer_options(CLI::App& app, TrainArguments& o) {
   TrainerOptions& t = o.trainer;
   const std::string group = "Training";
   const auto add = [&](const std::string& name, auto& value, const std::string& help) {
@@ -199,7 +199,7 @@ void add_trainer_options(CLI::App& app, Options& o) {
 }  // namespace
 
 Command add_train(CLI::App& program, Common& common) {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<TrainArguments>();
   CLI::App& app = add_subcommand(program, common, "train", "fine-tunes a model");
   o->model.add_to(app);
   add_path(app, "--train", o->train, "training data: .jsonl, E2E .csv or context||completion .txt")
@@ -219,7 +219,7 @@ Command add_train(CLI::App& program, Common& common) {
   app.add_option("--save-dtype", o->save_dtype, "of a saved model")
       ->check(CLI::IsMember({"float32", "float16", "bfloat16"}));
   add_trainer_options(app, *o);
-  return {&app, [o, &common] { run(*o, common); }};
+  return {&app, [o, &common] { run_train(*o, common); }};
 }
 
 }  // namespace solo::cli

@@ -86,6 +86,11 @@ TEST_CASE("A merged model computes the same, and unmerging gives the base's bits
                               {"'a'", "unmerge_adapter"});
     check_throws<ConfigError>([&] { return (model.delete_adapter("a"), 0); }, "adapter.merged",
                               {"'a'"});
+    check_throws<ConfigError>([&] { return model.trainable_parameters(); }, "adapter.merged",
+                              {"'a'"});
+    Tape<double> tape;
+    const Batch batch{.ids = {1, 2, 3}, .targets = {2, 3, 1}, .segments = {{.length = 3}}};
+    check_throws<ConfigError>([&] { return model.loss(tape, batch); }, "adapter.merged", {"'a'"});
 
     model.unmerge_adapter("a");
     CHECK(same_bits(copies(model.parameters()), base));

@@ -4,9 +4,14 @@
 #include "architecture/source_tree.hpp"
 #include "support/catch.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
+#include <vector>
 
 using solo::test::includes_of;
 using solo::test::library_sources;
@@ -43,6 +48,40 @@ const std::map<std::string, std::set<std::string>>& allowed_folders() {
 bool exists(const std::string& path) {
   return std::filesystem::exists(solo::test::source_dir() / "include" / path);
 }
+
+/// Reads a header as the preprocessor does when the library is header-only, and finds what is
+/// included before it has declared anything: X.hpp -> X.ipp -> Y.hpp -> X.hpp is harmless, for X
+/// has declared what it has before its body begins; Y.hpp -> X.hpp -> X.ipp -> Y.hpp is not.
+class IncludeWalk {
+ public:
+  void enter(const std::string& path, const std::string& from) {
+    const auto found = declared_.find(path);
+    if (found != declared_.end()) {
+      const bool builds_on_it = !declared_[from];
+      if (!found->second && builds_on_it)
+        early_.push_back(from + " includes " + path + " too early");
+      return;
+    }
+    const auto file = std::find_if(library_sources().begin(), library_sources().end(),
+                                   [&](const SourceFile& f) { return f.path == path; });
+    if (file == library_sources().end()) return;
+    if (file->ends_with(".inl.hpp")) return;  // included several times, without #pragma once
+    declared_[path] = false;
+    std::istringstream lines(file->code);
+    for (std::string line; std::getline(lines, line);) {
+      if (line == "#if SOLO_HEADER_ONLY") declared_[path] = true;
+      if (line.rfind("#include <solo/", 0) == 0) {
+        enter(line.substr(10, line.find('>') - 10), path);
+      }
+    }
+    declared_[path] = true;
+  }
+  [[nodiscard]] const std::vector<std::string>& early() const { return early_; }
+
+ private:
+  std::map<std::string, bool> declared_;  // false while the declarations are not complete
+  std::vector<std::string> early_;
+};
 
 }  // namespace
 
@@ -125,5 +164,17 @@ TEST_CASE("every .ipp is reached when the library is header-only", "[architectur
     if (!file.ends_with(".ipp")) continue;
     INFO(file.path << " is included by nobody");
     CHECK(included.count(file.path) == 1);
+  }
+}
+
+TEST_CASE("every header works alone when the library is header-only", "[architecture]") {
+  for (const SourceFile& file : library_sources()) {
+    if (!file.is_header()) continue;
+    IncludeWalk walk;
+    walk.enter(file.path, "the user");
+    for (const std::string& early : walk.early()) {
+      INFO("alone: " << file.path);
+      FAIL_CHECK(early);
+    }
   }
 }

@@ -8,6 +8,8 @@
 #include "support/shared.hpp"
 #include "support/temp_dir.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <fcntl.h>
 #include <fstream>

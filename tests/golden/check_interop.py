@@ -18,7 +18,7 @@ warnings.filterwarnings("ignore")
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
 from gold_common import reference
@@ -30,8 +30,10 @@ logging.disable_progress_bar()
 def load(job):
     if job["kind"] == "solo":
         return reference().SoloGPT2.load(job["model"], job["adapter"], torch.float64)
-    model, report = GPT2LMHeadModel.from_pretrained(job["model"], dtype=torch.float64, attn_implementation="eager",
-                                                    output_loading_info=True)
+    config = GPT2Config.from_pretrained(job["model"])
+    config.reorder_and_upcast_attn = False  # transformers refuses float64 with it, where it changes nothing
+    model, report = GPT2LMHeadModel.from_pretrained(job["model"], config=config, dtype=torch.float64,
+                                                    attn_implementation="eager", output_loading_info=True)
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report.get(what):
             raise RuntimeError(f"{what}: {sorted(map(str, report[what]))[:3]}")

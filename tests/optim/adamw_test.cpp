@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+#include <nlohmann/json.hpp>
+
 TEST_CASE("schedules are transformers' get_scheduler", "[optim]") {
   const solo::Json golden = solo::read_json_file(solo::test::golden_dir() / "optim/schedules.json");
   std::size_t values = 0;

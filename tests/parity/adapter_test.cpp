@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Adapters against peft (LoRA, DoRA, LayerNorm tuning) and the Solo oracle.
 
-#include "parity/cases.hpp"
-
 #include <solo/adapters/adapters.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/nn/gpt2.hpp>
+
+#include "parity/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <set>
 
@@ -53,11 +55,10 @@ void check_kind(std::string_view kind) {
       // Dropout is not in the goldens: they are made in evaluation mode.
       const solo::Batch batch = solo::test::ragged_batch(entry.at("examples"));
       double sum = 0.0;
-      const auto loss =
-          model.loss(tape, batch,
-                     {.label_smoothing = entry.at("label_smoothing").get<double>(),
-                      .training = false,
-                      .loss_sum = &sum});
+      const auto loss = model.loss(tape, batch,
+                                   {.label_smoothing = entry.at("label_smoothing").get<double>(),
+                                    .training = false,
+                                    .loss_sum = &sum});
       const double want = entry.at("loss").get<double>();
       losses.add(std::abs(sum / static_cast<double>(batch.scored_tokens) - want) / want,
                  solo::test::limit<T>(1e-6, 1e-9), c.name);

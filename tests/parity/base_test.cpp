@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The bare model against transformers: every file layout and every field of config.json.
 
-#include "parity/cases.hpp"
-
 #include <solo/autograd/tape.hpp>
 #include <solo/nn/gpt2.hpp>
+
+#include "parity/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace {
 

@@ -3,13 +3,15 @@
 /// The committed goldens as the parity tests see them (tests/golden/README.md describes the files).
 #pragma once
 
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-
 #include <solo/data/batch.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/safetensors.hpp>
 #include <solo/nn/gpt2.hpp>
+
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -155,14 +157,14 @@ void check_logits(const GPT2<T>& model, const GoldenCase& c, Margin& margin) {
     double error = 0.0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       for (Index j = 0; j < columns; ++j) {
-        const double want = expected[i * static_cast<std::size_t>(columns) +
-                                     static_cast<std::size_t>(j)];
+        const double want =
+            expected[i * static_cast<std::size_t>(columns) + static_cast<std::size_t>(j)];
         error = std::max(error, std::abs(static_cast<double>(logits(rows[i], j)) - want));
       }
     }
     const double rms = sequence.at("rms").get<double>();
-    margin.add(error, limit<T>(1e-4 * rms, 1e-9), c.name + ", " + std::to_string(ids.size()) +
-                                                      " tokens");
+    margin.add(error, limit<T>(1e-4 * rms, 1e-9),
+               c.name + ", " + std::to_string(ids.size()) + " tokens");
   }
 }
 
@@ -173,9 +175,9 @@ Var<T> check_loss(GPT2<T>& model, Tape<T>& tape, const Json& entry, Margin& marg
   const Batch batch = ragged_batch(entry.at("examples"));
   REQUIRE(batch.scored_tokens == entry.at("tokens").get<Index>());
   double sum = 0.0;
-  const Var<T> loss = model.loss(
-      tape, batch,
-      {.label_smoothing = entry.at("label_smoothing").get<double>(), .loss_sum = &sum});
+  const Var<T> loss =
+      model.loss(tape, batch,
+                 {.label_smoothing = entry.at("label_smoothing").get<double>(), .loss_sum = &sum});
   const double want = entry.at("loss").get<double>();
   const double mean = sum / static_cast<double>(batch.scored_tokens);
   margin.add(std::abs(static_cast<double>(loss.item()) - want) / want, limit<T>(1e-6, 1e-9), where);

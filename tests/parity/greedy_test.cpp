@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Greedy generation against transformers' generate, with and without adapters.
 
-#include "parity/cases.hpp"
-
 #include <solo/adapters/adapters.hpp>
 #include <solo/generate/generate.hpp>
 #include <solo/nn/gpt2.hpp>
+
+#include "parity/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 TEMPLATE_TEST_CASE("greedy: ids are those of transformers", "[parity]", float, double) {
   for (const auto& c : solo::test::golden_cases("greedy")) {
@@ -28,7 +30,8 @@ TEMPLATE_TEST_CASE("greedy: ids are those of transformers", "[parity]", float, d
       prompts.push_back(prompt);
       expected.push_back(ids);
     }
-    // Together they are ragged: a sequence's ids do not depend on its neighbours. The eos is the model's.
+    // Together they are ragged: a sequence's ids do not depend on its neighbours. The eos is the
+    // model's.
     CHECK(solo::generate_ids(model, prompts, {.max_new_tokens = 40}) == expected);
   }
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What we save is loaded by transformers, peft and the Solo oracle, with equal logits. Needs a Python that has them
-// (SOLO_ORACLE_PYTHON) and, for Solo, the oracle.
-
-#include "parity/cases.hpp"
-#include "support/temp_dir.hpp"
+// What we save is loaded by transformers, peft and the Solo oracle, with equal logits. Needs a
+// Python that has them (SOLO_ORACLE_PYTHON) and, for Solo, the oracle.
 
 #include <solo/adapters/adapters.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/nn/gpt2.hpp>
+
+#include "parity/cases.hpp"
+#include "support/temp_dir.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 

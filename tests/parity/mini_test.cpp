@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A pretrained model on real data (both outside the repository) against figures of transformers and peft.
-
-#include "parity/cases.hpp"
+// A pretrained model on real data (both outside the repository) against figures of transformers and
+// peft.
 
 #include <solo/adapters/adapters.hpp>
 #include <solo/autograd/tape.hpp>
@@ -10,6 +9,10 @@
 #include <solo/nn/gpt2.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/trainer.hpp>
+
+#include "parity/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace {
 
@@ -69,10 +72,9 @@ void check_trace(const Mini& mini, std::string_view name) {
   if (name == "lora") {
     model.add_adapter("a", solo::LoraConfig{.r = 4, .lora_alpha = 8});
   } else if (name == "solo") {
-    model.add_adapter("a", solo::SoloConfig{.r = 36,
-                                            .stride = 2,
-                                            .gate_init = 1.0,
-                                            .init = solo::SoloInit::identity});
+    model.add_adapter(
+        "a",
+        solo::SoloConfig{.r = 36, .stride = 2, .gate_init = 1.0, .init = solo::SoloInit::identity});
   }
   for (solo::Parameter<float>* p : model.trainable_parameters()) {
     const bool down = p->name().ends_with("lora_A.weight") || p->name().ends_with("down.weight");
@@ -81,9 +83,9 @@ void check_trace(const Mini& mini, std::string_view name) {
   std::vector<Index> first;
   for (Index i = 0; i < c.json.at("rows").get<Index>(); ++i) first.push_back(i);
   solo::Trainer<float> trainer(model, {.max_steps = c.json.at("max_steps").get<std::int64_t>(),
-                                   .batch_size = c.json.at("batch_size").get<Index>(),
-                                   .learning_rate = c.json.at("learning_rate").get<double>(),
-                                   .shuffle = false});
+                                       .batch_size = c.json.at("batch_size").get<Index>(),
+                                       .learning_rate = c.json.at("learning_rate").get<double>(),
+                                       .shuffle = false});
   const auto expected = c.json.at("float64").get<std::vector<double>>();
   std::size_t step = 0;
   trainer.on_step([&](const solo::StepInfo& info) {
@@ -141,7 +143,8 @@ TEST_CASE("gpt2-mini: ids, logits, loss and gradient norms on E2E", "[parity][sh
   losses.add(std::abs(sum / static_cast<double>(batch.scored_tokens) - want) / want, 1e-6, "loss");
   for (solo::Parameter<float>* p : model.trainable_parameters()) {
     double squares = 0.0;
-    for (const float g : p->grad().span()) squares += static_cast<double>(g) * static_cast<double>(g);
+    for (const float g : p->grad().span())
+      squares += static_cast<double>(g) * static_cast<double>(g);
     const double norm = loss.at("gradient_norms").at("transformer." + p->name()).get<double>();
     norms.add(std::abs(std::sqrt(squares) - norm) / norm, 1e-4, p->name());
   }
@@ -160,8 +163,8 @@ TEST_CASE("gpt2-mini: greedy ids on E2E", "[parity][shared]") {
     }
   }
   const auto model = solo::GPT2<float>::from_pretrained(mini.model, {.threads = 2});
-  const auto out = solo::generate_ids(
-      model, prompts, {.max_new_tokens = c.json.at("max_new_tokens").get<Index>()});
+  const auto out = solo::generate_ids(model, prompts,
+                                      {.max_new_tokens = c.json.at("max_new_tokens").get<Index>()});
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const solo::Json& run = c.json.at("runs").at(i);
     INFO("prompt " << i);
@@ -174,5 +177,5 @@ TEST_CASE("gpt2-mini: fifty steps on E2E", "[parity][shared]") {
   const auto shared = solo::test::shared_dir();
   if (!shared) SOLO_SKIP("needs ../shared");
   const Mini mini(*shared);
-  for (const std::string_view name : {"lora", "solo"}) check_trace(mini, name);
+  for (const std::string_view name : {"lora", "solo", "full"}) check_trace(mini, name);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Learning-rate schedules against transformers' get_scheduler.
 
+#include <solo/optim/schedule.hpp>
+
 #include "parity/cases.hpp"
 
-#include <solo/optim/schedule.hpp>
+#include <nlohmann/json.hpp>
 
 TEST_CASE("schedules: every factor is get_scheduler's", "[parity]") {
   for (const auto& c : solo::test::golden_cases("schedule")) {

@@ -2,14 +2,16 @@
 // Fifty training steps against torch.optim.AdamW and transformers' schedules: the loop written by
 // hand, and the Trainer.
 
-#include "parity/cases.hpp"
-
 #include <solo/adapters/adapters.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/data/dataset.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/optim/optim.hpp>
 #include <solo/train/trainer.hpp>
+
+#include "parity/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <map>
 #include <memory>
@@ -44,7 +46,8 @@ std::vector<T> converted(const std::vector<double>& values) {
   return result;
 }
 
-// g++ 12 cannot digest such temporaries inside a template ("internal compiler error: in check_noexcept_r").
+// g++ 12 cannot digest such temporaries inside a template ("internal compiler error: in
+// check_noexcept_r").
 solo::LoraConfig sliced_config() {
   return {.r = 2, .lora_alpha = 4, .target_modules = {"c_attn.q", "c_attn.v"}};
 }
@@ -119,12 +122,11 @@ double window_loss(solo::GPT2<T>& model, solo::Tape<T>& tape, const GoldenCase& 
   double loss = 0.0;
   for (const solo::Batch& batch : batches) {
     double sum = 0.0;
-    tape.backward(
-        model.loss(tape, batch,
-                   {.label_smoothing = c.json.at("label_smoothing").get<double>(),
-                    .normalizer = tokens,
-                    .homotopy = homotopy,
-                    .loss_sum = &sum}));
+    tape.backward(model.loss(tape, batch,
+                             {.label_smoothing = c.json.at("label_smoothing").get<double>(),
+                              .normalizer = tokens,
+                              .homotopy = homotopy,
+                              .loss_sum = &sum}));
     loss += sum / static_cast<double>(tokens);
   }
   return loss;

@@ -7,6 +7,8 @@
 
 #include "support/golden.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "text/goldens.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 
 using solo::CharClass;

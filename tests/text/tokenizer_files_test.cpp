@@ -8,6 +8,8 @@
 #include "support/golden.hpp"
 #include "support/temp_dir.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <sys/stat.h>
 
 using solo::FormatError;

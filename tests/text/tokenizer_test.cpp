@@ -8,6 +8,8 @@
 #include "support/temp_dir.hpp"
 #include "text/goldens.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <chrono>
 #include <map>
 #include <numeric>

@@ -5,6 +5,8 @@
 #include "support/temp_dir.hpp"
 #include "train/tiny.hpp"
 
+#include <nlohmann/json.hpp>
+
 using solo::test::tiny_config;
 using solo::test::tiny_data;
 

@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,10 +20,13 @@
 
 namespace solo::inline SOLO_ABI::detail {
 
+/// Cut to what an error's message may have.
+[[nodiscard]] std::string bounded_message(std::string text);
+
 /// f(), its errors' messages beginning with `context`.
 template <class F>
 auto with_context(const std::string& context, const F& f) {
-  const auto longer = [&context](const Error& e) { return context + e.what(); };
+  const auto longer = [&context](const Error& e) { return bounded_message(context + e.what()); };
   try {
     return f();
   } catch (const ConfigError& e) {
@@ -48,7 +52,7 @@ class AdapterFolder {
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return folder_; }
   [[nodiscard]] const std::string& peft_type() const noexcept { return peft_type_; }
-  [[nodiscard]] JsonFields config() const { return JsonFields(json_, config_name_); }
+  [[nodiscard]] JsonFields config() const { return JsonFields(*json_, config_name_); }
   /// The configuration's file, as messages name it.
   [[nodiscard]] const std::string& config_name() const noexcept { return config_name_; }
 
@@ -70,7 +74,7 @@ class AdapterFolder {
  private:
   std::filesystem::path folder_;
   std::string config_name_;
-  Json json_;
+  std::shared_ptr<const Json> json_;
   std::string peft_type_;
   std::optional<SafetensorsFile> file_;
 };

@@ -5,6 +5,8 @@
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace solo::inline SOLO_ABI::detail {
@@ -23,8 +25,9 @@ namespace adapter_messages {
   return out;
 }
 
-/// Cut to what a message may have.
-[[nodiscard]] SOLO_INLINE std::string bounded(std::string text) {
+}  // namespace adapter_messages
+
+SOLO_INLINE std::string bounded_message(std::string text) {
   constexpr std::size_t kMost = 900;
   if (text.size() <= kMost) return text;
   std::size_t end = kMost;
@@ -33,12 +36,10 @@ namespace adapter_messages {
   return text + "…";
 }
 
-}  // namespace adapter_messages
-
 SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : folder_(folder) {
   const std::filesystem::path path = folder / kAdapterConfigFile;
   config_name_ = display_name(path);
-  json_ = read_json_file(path);
+  json_ = std::make_shared<const Json>(read_json_file(path));
   const JsonFields fields = config();
   if (fields.absent("peft_type")) {
     fail<FormatError>("adapter.format", config_name_, ": expected a peft_type, found none: ",
@@ -49,7 +50,6 @@ SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : 
 
 SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
                                              const std::string& base) {
-  using adapter_messages::bounded;
   using adapter_messages::name_list;
   file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
   const std::string context =
@@ -74,19 +74,21 @@ SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
     const std::string has = extra.empty() ? "" : "unexpected tensors " + name_list(extra);
     fail<FormatError>(
         "adapter.tensors",
-        bounded(concat(context, lacks, lacks.empty() || has.empty() ? "" : "; ", has)));
+        bounded_message(concat(context, lacks, lacks.empty() || has.empty() ? "" : "; ", has)));
   }
   for (const AdapterTensor& t : expected.tensors) {
     const TensorInfo& info = file_->at(expected.prefix + t.name);
     if (info.shape != t.shape) {
-      fail<ShapeError>("adapter.shape",
-                       bounded(concat(context, quoted(t.name), ": expected shape ",
-                                      to_string(t.shape), ", found ", to_string(info.shape))));
+      fail<ShapeError>(
+          "adapter.shape",
+          bounded_message(concat(context, quoted(t.name), ": expected shape ", to_string(t.shape),
+                                 ", found ", to_string(info.shape))));
     }
     if (!weight_dtype(info.dtype)) {
-      fail<FormatError>("adapter.dtype",
-                        bounded(concat(context, quoted(t.name),
-                                       ": expected F16, BF16, F32 or F64, found ", info.dtype)));
+      fail<FormatError>(
+          "adapter.dtype",
+          bounded_message(concat(context, quoted(t.name),
+                                 ": expected F16, BF16, F32 or F64, found ", info.dtype)));
     }
   }
 }

@@ -253,6 +253,7 @@ const Adapter<T>& GPT2<T>::adapter(std::string_view name) const {
 
 template <Scalar T>
 std::vector<Parameter<T>*> GPT2<T>::trainable_parameters() {
+  require_unmerged(nullptr);
   const bool adapted = active_ != nullptr && adapters_enabled_;
   std::vector<Parameter<T>*> result =
       adapted ? active_->adapter->parameters() : network_->parameters();

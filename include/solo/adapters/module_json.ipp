@@ -4,6 +4,8 @@
 #include <solo/adapters/module_json.hpp>
 #include <solo/core/error.hpp>
 
+#include <nlohmann/json.hpp>
+
 namespace solo::inline SOLO_ABI::detail {
 
 SOLO_INLINE void check_common_fields(const JsonFields& fields) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// JSON values: strict reading, and writing in Python's form. Typed access is in
-/// io/json_fields.hpp. Large or hostile files are better visited (io/json_visitor.hpp).
+/// io/json_fields.hpp. Large or hostile files are better visited (io/json_visitor.hpp). To look
+/// into a Json, include <nlohmann/json.hpp>, which takes too long to compile to be included here.
 #pragma once
 
 #include <solo/io/json_visitor.hpp>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 #include <string>

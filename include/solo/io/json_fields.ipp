@@ -4,6 +4,8 @@
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <utility>
 

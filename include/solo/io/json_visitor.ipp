@@ -201,7 +201,7 @@ struct JsonKeyHash {
 };
 
 /// nlohmann's events, with the strictness it lacks, passed on to a JsonVisitor.
-class JsonStrictSax final : public nlohmann::json_sax<nlohmann::ordered_json> {
+class JsonStrictSax final : public nlohmann::json_sax<nlohmann::json> {
  public:
   JsonStrictSax(JsonVisitor& visitor, const JsonLimits& limits)
       : visitor_(visitor), limits_(limits) {}
@@ -308,7 +308,7 @@ SOLO_INLINE void run_visit(JsonInput& input, const std::string& source, JsonVisi
   try {
     input.start(limits.skip_bom);
     JsonStrictSax sax(visitor, limits);
-    if (nlohmann::ordered_json::sax_parse(JsonInputIterator(input), JsonInputIterator(), &sax)) {
+    if (nlohmann::json::sax_parse(JsonInputIterator(input), JsonInputIterator(), &sax)) {
       return;
     }
     throw JsonRefusal("json.syntax", "expected JSON");

@@ -8,6 +8,8 @@
 #include <solo/io/safetensors_header.hpp>
 #include <solo/io/safetensors_write.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

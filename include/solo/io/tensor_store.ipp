@@ -5,6 +5,8 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/io/tensor_store.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>

@@ -68,6 +68,11 @@ struct Score {
   Index tokens = 0;
 };
 
+/// What add_adapter takes: an aggregate of options, for which make_adapter<T>(config, model)
+/// exists.
+template <class Config>
+concept AdapterConfiguration = std::is_aggregate_v<Config>;
+
 /// A GPT-2 language model with its adapters. Const calls may run on many threads at once.
 template <Scalar T>
 class GPT2 {
@@ -105,9 +110,8 @@ class GPT2 {
   /// Adds a new adapter and makes it the active one; the base is frozen from here on, also when the
   /// adapter is deleted again. `Config` is SoloConfig, LoraConfig, BitFitConfig or LayerNormConfig.
   /// Throws ConfigError, here and below leaving the model as it was.
-  template <class Config>
-  requires(std::is_aggregate_v<Config>) Adapter<T>
-  &add_adapter(std::string name, const Config& config) {
+  template <AdapterConfiguration Config>
+  Adapter<T>& add_adapter(std::string name, const Config& config) {
     return add_adapter(std::move(name), make_adapter<T>(config, *this));
   }
   /// Adds one's own adapter. Throws ConfigError ("adapter.…") when it does not fit the model: links
@@ -137,7 +141,8 @@ class GPT2 {
   void unmerge_adapter(std::string_view name);
 
   /// What trains: the tensors of the active adapter, or of the base if none is active, that require
-  /// gradients. No other tensor gets a gradient in loss().
+  /// gradients. No other tensor gets a gradient in loss(). Throws ConfigError ("adapter.merged")
+  /// while an adapter is merged, as loss() does: it would train against changed base weights.
   [[nodiscard]] std::vector<Parameter<T>*> trainable_parameters();
   /// Elements of this adapter's trainable tensors.
   [[nodiscard]] Index trainable_parameter_count(std::string_view name) const;
@@ -180,6 +185,8 @@ class GPT2 {
   GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialised tag);
 
   void check_input(const Batch& batch) const;
+  /// Logits of the rows of the last block's output h.
+  [[nodiscard]] Matrix<T> head_logits(const ForwardContext<T>& context, const Var<T>& h) const;
   [[nodiscard]] Slot* find_slot(std::string_view name) const;
   [[nodiscard]] Slot& require_slot(std::string_view name) const;
   [[nodiscard]] const ActiveHooks<T>& hooks(const AdapterChoice& choice) const;

@@ -140,6 +140,16 @@ void GPT2<T>::check_input(const Batch& batch) const {
 }
 
 template <Scalar T>
+Matrix<T> GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h) const {
+  const Var<T> normed = network_->ln_f.forward(context, h);
+  Matrix<T> result(h.rows(), config_.vocab_size);
+  gemm<T>(*pool_, {.a = normed.value(),
+                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
+                   .c = {result.data(), result.rows(), result.cols()}});
+  return result;
+}
+
+template <Scalar T>
 Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) const {
   Batch batch;
   batch.ids.assign(ids.begin(), ids.end());
@@ -150,12 +160,7 @@ Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) 
   const ForwardContext<T> context{
       .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
   const Var<T> h = network_->forward(context, config_, batch.ids);
-  const Var<T> normed = network_->ln_f.forward(context, h);
-  Matrix<T> result(batch.rows(), config_.vocab_size);
-  gemm<T>(*pool_, {.a = normed.value(),
-                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
-                   .c = {result.data(), result.rows(), result.cols()}});
-  return result;
+  return head_logits(context, h);
 }
 
 template <Scalar T>
@@ -186,19 +191,16 @@ Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
                                   .cache = &cache,
                                   .sequences = sequences};
   const Var<T> h = rows<T>(tape, network_->forward(context, config_, batch.ids), last);
-  const Var<T> normed = network_->ln_f.forward(context, h);
+  Matrix<T> result = head_logits(context, h);
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     cache.advance(sequences[i], batch.segments[i].length);
   }
-  Matrix<T> result(static_cast<Index>(last.size()), config_.vocab_size);
-  gemm<T>(*pool_, {.a = normed.value(),
-                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
-                   .c = {result.data(), result.rows(), result.cols()}});
   return result;
 }
 
 template <Scalar T>
 Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& options) {
+  require_unmerged(nullptr);
   check_input(batch);
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) {
     fail<ConfigError>("config.range", "label_smoothing: expected 0 <= x < 1, found ",

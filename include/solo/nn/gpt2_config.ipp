@@ -5,6 +5,8 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/nn/gpt2_config.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <cstdint>
 #include <limits>

@@ -7,6 +7,8 @@
 #include <solo/io/tensor_store.hpp>
 #include <solo/nn/gpt2.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -70,9 +72,11 @@ class BaseTensors {
       : config_name_(display_name(folder / "config.json")), store_(TensorStore::open(folder)) {
     find_prefix();
     std::vector<std::string> missing;
+    std::vector<std::string> known;
     for (const auto& [name, shape] : expected_tensors(config)) {
-      if (store_.find(file_name(name)) == nullptr) {
-        missing.push_back(file_name(name));
+      known.push_back(file_name(name));
+      if (store_.find(known.back()) == nullptr) {
+        missing.push_back(known.back());
       } else {
         check_shape(name, shape);
       }
@@ -86,7 +90,7 @@ class BaseTensors {
       fail<FormatError>("model.missing", store_.name(), ": lacks ", quoted(kHeadName), ", though ",
                         config_name_, " says tie_word_embeddings false");
     }
-    reject_extra(config);
+    reject_extra(std::move(known));
   }
 
   [[nodiscard]] bool has_head() const { return store_.find(kHeadName) != nullptr; }
@@ -133,9 +137,7 @@ class BaseTensors {
                      to_string(entry.info->shape));
   }
 
-  void reject_extra(const GPT2Config& config) const {
-    std::vector<std::string> known;
-    for (const auto& [name, shape] : expected_tensors(config)) known.push_back(file_name(name));
+  void reject_extra(std::vector<std::string> known) const {
     known.emplace_back(kHeadName);
     std::sort(known.begin(), known.end());
     std::vector<std::string> extra;

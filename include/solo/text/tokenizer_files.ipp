@@ -7,6 +7,8 @@
 #include <solo/text/lines.hpp>
 #include <solo/text/tokenizer_files.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>

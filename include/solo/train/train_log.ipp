@@ -5,6 +5,8 @@
 #include <solo/io/json.hpp>
 #include <solo/train/train_log.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <utility>
 
 namespace solo::inline SOLO_ABI {

@@ -8,6 +8,8 @@
 #include "support/bad_input.hpp"
 #include "support/catch.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 #include <limits>
 #include <string>

@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <limits>
 #include <map>

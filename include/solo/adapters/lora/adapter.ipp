@@ -3,6 +3,7 @@
 
 #include <solo/adapters/base_copy.hpp>
 #include <solo/adapters/lora/adapter.hpp>
+#include <solo/adapters/lora/peft_form.hpp>
 #include <solo/core/error.hpp>
 
 #include <algorithm>

@@ -71,4 +71,5 @@ struct LoraConfig {
 
 #if SOLO_HEADER_ONLY
 #include <solo/adapters/lora/config.ipp>  // IWYU pragma: keep
+#include <solo/adapters/lora/plan.hpp>    // IWYU pragma: keep; defines what needs the plan
 #endif

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <solo/adapters/lora/config.hpp>
-#include <solo/adapters/lora/plan.hpp>
 #include <solo/adapters/module_json.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -183,31 +184,11 @@ SOLO_INLINE std::string LoraConfig::to_json(std::string_view base_model) const {
   return dump_sorted(json);
 }
 
-SOLO_INLINE void LoraConfig::validate(const GPT2Config& base) const {
-  (void)detail::plan_lora(*this, base);
-}
-
-SOLO_INLINE std::vector<AdapterTensor> LoraConfig::tensors(const GPT2Config& base) const {
-  return detail::lora_file_tensors(*this, detail::plan_lora(*this, base));
-}
-
 SOLO_INLINE bool LoraConfig::ignores(std::string_view name) const {
   // With both, peft also writes what it wraps the copied modules in.
   return bias == LoraBias::all && !modules_to_save.empty() && name.ends_with(".bias") &&
          (name.find(".modules_to_save.") != std::string_view::npos ||
           name.find(".original_module.") != std::string_view::npos);
-}
-
-SOLO_INLINE Index parameter_count(const LoraConfig& config, const GPT2Config& base) {
-  const detail::LoraPlan plan = detail::plan_lora(config, base);
-  Index count = 0;
-  for (const detail::LoraSite& site : plan.sites) {
-    count += site.total_rank() * site.in + site.b_rows() * site.rank;
-    if (config.lora_bias) count += site.out;
-    if (config.use_dora) count += site.out;
-  }
-  for (const detail::LoraCopy& copy : plan.copies) count += Tensor<float>::count(copy.shape);
-  return count;
 }
 
 }  // namespace solo::inline SOLO_ABI

@@ -8,4 +8,5 @@
 #include <solo/adapters/lora/dora_update.hpp>
 #include <solo/adapters/lora/low_rank.hpp>
 #include <solo/adapters/lora/low_rank_update.hpp>
+#include <solo/adapters/lora/peft_form.hpp>
 #include <solo/adapters/lora/plan.hpp>

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
@@ -50,10 +51,8 @@ struct LoraPlan {
 /// The tensors of the file, in its order: by layer, then the copies.
 [[nodiscard]] std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
                                                            const LoraPlan& plan);
-/// The configuration as peft reads it: parts of c_attn as one rank, patterns that mean the same in
-/// the alphabetical order that peft's files have.
-[[nodiscard]] LoraConfig peft_form(const LoraConfig& config, const LoraPlan& plan,
-                                   const GPT2Config& base);
+/// What selects parts of c_attn: "c_attn.q" and so on.
+inline constexpr std::array<std::string_view, 3> kPartNames = {".q", ".k", ".v"};
 
 /// The parts of c_attn module `module` that list entries such as "c_attn.q" name; with `whole`,
 /// entries that give the module's whole name alone.

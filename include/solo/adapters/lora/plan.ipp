@@ -12,8 +12,6 @@
 
 namespace solo::inline SOLO_ABI::detail {
 
-inline constexpr std::array<std::string_view, 3> kPartNames = {".q", ".k", ".v"};
-
 SOLO_INLINE Index LoraSite::part_count() const noexcept {
   return sliced() ? std::count(parts.begin(), parts.end(), true) : 1;
 }
@@ -330,58 +328,28 @@ SOLO_INLINE std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& confi
   return tensors;
 }
 
-/// What a file says about a layer: rank and alpha of its parts together.
-struct WholeRank {
-  Index rank = 0;
-  double alpha = 0.0;
-  bool operator==(const WholeRank&) const = default;
-};
-
-[[nodiscard]] inline WholeRank whole_rank(const LoraConfig& config, const LoraSite& site) {
-  if (!site.sliced()) return {site.rank, site.alpha};
-  const auto parts = static_cast<double>(site.part_count());
-  return {site.total_rank(), site.alpha * (config.use_rslora ? std::sqrt(parts) : parts)};
-}
-
-SOLO_INLINE LoraConfig peft_form(const LoraConfig& config, const LoraPlan& plan,
-                                 const GPT2Config& base) {
-  LoraConfig form = config;
-  std::vector<std::string> names;
-  for (std::string name : config.target_modules.names()) {
-    const bool part = std::any_of(kPartNames.begin(), kPartNames.end(), [&](std::string_view p) {
-      return name.ends_with(concat("c_attn", p));
-    });
-    if (part) name.resize(name.size() - 2);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  if (!config.target_modules.is_regex()) form.target_modules = std::move(names);
-
-  std::vector<WholeRank> wanted;
-  for (const LoraSite& site : plan.sites) wanted.push_back(whole_rank(config, site));
-  const bool uniform = std::equal(wanted.begin() + 1, wanted.end(), wanted.begin());
-  if (uniform && config.rank_pattern.empty() && config.alpha_pattern.empty()) {
-    form.r = wanted.front().rank;
-    form.lora_alpha = wanted.front().alpha;
-    return form;
-  }
-  std::sort(form.rank_pattern.begin(), form.rank_pattern.end());
-  std::sort(form.alpha_pattern.begin(), form.alpha_pattern.end());
-  const LoraPlan sorted = plan_lora(form, base);
-  bool same = sorted.sites.size() == wanted.size();
-  for (std::size_t i = 0; same && i < wanted.size(); ++i) {
-    same = whole_rank(form, sorted.sites[i]) == wanted[i];
-  }
-  if (same) return form;
-  form.rank_pattern.clear();
-  form.alpha_pattern.clear();
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const std::string& module = plan.sites[i].module;
-    if (wanted[i].rank != form.r) form.rank_pattern.emplace_back(module, wanted[i].rank);
-    if (wanted[i].alpha != form.lora_alpha) {
-      form.alpha_pattern.emplace_back(module, wanted[i].alpha);
-    }
-  }
-  return form;
-}
-
 }  // namespace solo::inline SOLO_ABI::detail
+
+namespace solo::inline SOLO_ABI {
+
+SOLO_INLINE void LoraConfig::validate(const GPT2Config& base) const {
+  (void)detail::plan_lora(*this, base);
+}
+
+SOLO_INLINE std::vector<AdapterTensor> LoraConfig::tensors(const GPT2Config& base) const {
+  return detail::lora_file_tensors(*this, detail::plan_lora(*this, base));
+}
+
+SOLO_INLINE Index parameter_count(const LoraConfig& config, const GPT2Config& base) {
+  const detail::LoraPlan plan = detail::plan_lora(config, base);
+  Index count = 0;
+  for (const detail::LoraSite& site : plan.sites) {
+    count += site.total_rank() * site.in + site.b_rows() * site.rank;
+    if (config.lora_bias) count += site.out;
+    if (config.use_dora) count += site.out;
+  }
+  for (const detail::LoraCopy& copy : plan.copies) count += Tensor<float>::count(copy.shape);
+  return count;
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -4,6 +4,8 @@
 #include <solo/adapters/solo/config.hpp>
 #include <solo/io/json_fields.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <limits>
 #include <vector>

@@ -5,6 +5,8 @@
 #include <solo/adapters/modules.hpp>
 #include <solo/adapters/tuning/bitfit.hpp>
 
+#include <nlohmann/json.hpp>
+
 namespace solo::inline SOLO_ABI {
 
 SOLO_INLINE BitFitConfig BitFitConfig::from_json(const JsonFields& fields) {

@@ -5,6 +5,8 @@
 #include <solo/adapters/tuning/layer_norm.hpp>
 #include <solo/core/error.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <set>
 
 namespace solo::inline SOLO_ABI {

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// Empty: the target test_headers exists for its precompiled headers.

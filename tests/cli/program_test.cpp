@@ -1,110 +1,20 @@
 // SPDX-License-Identifier: MIT
 // The solo program as its users call it: exit status, streams, files.
-#include <solo/io/json.hpp>
+#include "cli/program.hpp"
+
 #include <solo/io/safetensors.hpp>
 
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/shared.hpp"
-#include "support/temp_dir.hpp"
-
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <fcntl.h>
-#include <fstream>
-#include <string>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <vector>
-
 using namespace solo;
-
-namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-  [[nodiscard]] Json json() const { return parse_json(out, "stdout"); }
-};
-
-std::string slurp(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// Runs the program in `folder`, with `input` on stdin.
-Outcome solo_program(const test::TempDir& folder, std::vector<std::string> arguments,
-                     const std::string& input = {}) {
-  const std::filesystem::path in = folder.path() / "stdin";
-  const std::filesystem::path out = folder.path() / "stdout";
-  const std::filesystem::path err = folder.path() / "stderr";
-  std::ofstream(in) << input;
-  arguments.insert(arguments.begin(), test::program()->string());
-  std::vector<char*> argv;
-  for (std::string& a : arguments) argv.push_back(a.data());
-  argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto redirect = [](const std::filesystem::path& path, int flags, int target) {
-      const int fd = ::open(path.c_str(), flags, 0644);
-      return fd >= 0 && ::dup2(fd, target) >= 0;
-    };
-    const bool ready = redirect(in, O_RDONLY, 0) &&
-                       redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
-                       redirect(err, O_WRONLY | O_CREAT | O_TRUNC, 2);
-    if (ready) ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
-}
-
-/// One `error: …` line on stderr and nothing on stdout.
-void check_error(const Outcome& o, int status, const std::string& part) {
-  INFO("stdout: " << o.out << "\nstderr: " << o.err);
-  CHECK(o.status == status);
-  CHECK(o.out.empty());
-  CHECK(o.err.starts_with("error: "));
-  CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
-  CHECK(o.err.size() <= 1000);
-  CHECK(o.err.find(part) != std::string::npos);
-}
-
-const std::string kModel = (test::golden_dir() / "tiny-gpt2").string();
-const std::string kTokenizer = (test::golden_dir() / "text" / "tiny-bpe").string();
-
-/// A model folder with tokenizer files.
-std::string model_with_tokenizer(const test::TempDir& dir) {
-  const std::filesystem::path folder = dir.path() / "model";
-  std::filesystem::create_directories(folder);
-  for (const std::string& from : {kModel, kTokenizer}) {
-    for (const auto& entry : std::filesystem::directory_iterator(from)) {
-      std::filesystem::copy(entry.path(), folder / entry.path().filename(),
-                            std::filesystem::copy_options::overwrite_existing);
-    }
-  }
-  return folder.string();
-}
-
-std::string train_file(const test::TempDir& dir) {
-  const std::filesystem::path file = dir.path() / "train.jsonl";
-  std::ofstream out(file);
-  for (int i = 0; i < 6; ++i) {
-    out << R"({"prompt": "name : )" << i << R"(", "completion": "It is )" << i << R"(."})" << '\n';
-  }
-  return file.string();
-}
-
-}  // namespace
-
-#define NEEDS_PROGRAM \
-  if (!test::program()) SOLO_SKIP("this build has no solo program")
+using test::check_error;
+using test::kModel;
+using test::kTokenizer;
+using test::model_with_tokenizer;
+using test::Outcome;
+using test::solo_program;
+using test::train_file;
 
 TEST_CASE("a wrong command line is one error line and exit status 2") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   check_error(solo_program(dir, {}), 2, "");
   check_error(solo_program(dir, {"fly"}), 2, "");
@@ -120,7 +30,7 @@ TEST_CASE("a wrong command line is one error line and exit status 2") {
 }
 
 TEST_CASE("params counts what the published tables count") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const auto trainable = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"params", "--json", "--size"});
@@ -139,7 +49,7 @@ TEST_CASE("params counts what the published tables count") {
 }
 
 TEST_CASE("tokenize is its own inverse, line by line") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string text = "\"Blue Spice\"\n\"a <|endoftext|> b\"\n";
   const Outcome ids = solo_program(dir, {"tokenize", "--tokenizer", kTokenizer}, text);
@@ -155,7 +65,7 @@ TEST_CASE("tokenize is its own inverse, line by line") {
 }
 
 TEST_CASE("inspect lists tensors and refuses what is no safetensors file") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const Json listing = solo_program(dir, {"inspect", kModel, "--json"}).json();
   CHECK(listing.at("tensors").size() == 4 * 12 + 4);
@@ -165,7 +75,7 @@ TEST_CASE("inspect lists tensors and refuses what is no safetensors file") {
 }
 
 TEST_CASE("score prints the mean loss, and writes logits and gradients") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string input = dir.path() / "ids.jsonl";
   std::ofstream(input) << R"({"input_ids": [1, 2, 3, 4]})" << '\n'
@@ -198,7 +108,7 @@ TEST_CASE("score prints the mean loss, and writes logits and gradients") {
 }
 
 TEST_CASE("train, then generate and score with what was saved") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string model = model_with_tokenizer(dir);
   const std::string data = train_file(dir);
@@ -238,7 +148,7 @@ TEST_CASE("train, then generate and score with what was saved") {
 }
 
 TEST_CASE("training goes on from an adapter, and refuses another configuration") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string model = model_with_tokenizer(dir);
   const std::string data = train_file(dir);
@@ -264,7 +174,7 @@ TEST_CASE("training goes on from an adapter, and refuses another configuration")
 }
 
 TEST_CASE("bad input stops a run before anything is written") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string model = model_with_tokenizer(dir);
   const std::string output = dir.path() / "out";
@@ -288,7 +198,7 @@ TEST_CASE("bad input stops a run before anything is written") {
 }
 
 TEST_CASE("doctor says what runs") {
-  NEEDS_PROGRAM;
+  SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const Json result = solo_program(dir, {"doctor", "--json", "--threads", "2"}).json();
   CHECK(result.at("threads") == 2);

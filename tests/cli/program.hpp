@@ -44,7 +44,7 @@ inline bool limit_resources() {
     const rlimit bound = {most, most};
     return ::setrlimit(resource, &bound) == 0;
   };
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SOLO_SANITIZED
   if (!limit(RLIMIT_AS, rlim_t{4} << 30U)) return false;
 #endif
   return limit(RLIMIT_STACK, rlim_t{8} << 20U) && limit(RLIMIT_CPU, 120);

@@ -59,7 +59,7 @@ inline constexpr Index kRandomWords = 4 * kCounters;
     const Index end = begin + kRandomWords < n ? begin + kRandomWords : n;
     for (Index i = from; i < end; i += kLanes) {
       const Index m = lanes_at(i, end);
-      const Vec f = keep_factors(words + i - begin, rule.threshold, factor);
+      const Vec f = keep_factors(words + (i - begin), rule.threshold, factor);
       const Vec v = load_n(x + i, m) * f;
       store_n(y + i, accumulate ? load_n(y + i, m) + v : v, m);
     }

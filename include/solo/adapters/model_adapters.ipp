@@ -174,10 +174,10 @@ void GPT2<T>::freeze_base() {
 }
 
 template <Scalar T>
-auto GPT2<T>::insert(std::string name, std::unique_ptr<Adapter<T>> adapter) -> Slot& {
+auto GPT2<T>::insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter) -> Slot& {
   if (adapter == nullptr) fail<ConfigError>("adapter.null", "add_adapter: the adapter is null");
   auto slot = std::make_unique<Slot>();
-  slot->name = std::move(name);
+  slot->name = name;
   slot->adapter = std::move(adapter);
   connect(*slot);
   slots_.push_back(std::move(slot));
@@ -195,17 +195,17 @@ void GPT2<T>::check_new_name(std::string_view name) const {
 }
 
 template <Scalar T>
-Adapter<T>& GPT2<T>::add_adapter(std::string name, std::unique_ptr<Adapter<T>> adapter) {
+Adapter<T>& GPT2<T>::add_adapter(const std::string& name, std::unique_ptr<Adapter<T>> adapter) {
   check_new_name(name);
-  Slot& slot = insert(std::move(name), std::move(adapter));
+  Slot& slot = insert(name, std::move(adapter));
   active_ = &slot;
   return *slot.adapter;
 }
 
 template <Scalar T>
-void GPT2<T>::load_adapter(std::string name, const std::filesystem::path& folder) {
+void GPT2<T>::load_adapter(const std::string& name, const std::filesystem::path& folder) {
   check_new_name(name);
-  Slot& slot = insert(std::move(name), read_adapter<T>(folder, *this));
+  Slot& slot = insert(name, read_adapter<T>(folder, *this));
   if (active_ == nullptr) active_ = &slot;
 }
 
@@ -282,26 +282,26 @@ Index GPT2<T>::trainable_parameter_count() const {
 
 #if !SOLO_HEADER_ONLY
 // nn/gpt2.ipp instantiates the class; its members defined here follow one by one.
-#define SOLO_INSTANTIATE(T)                                                                  \
-  template GPT2<T>::Slot* GPT2<T>::find_slot(std::string_view) const;                        \
-  template GPT2<T>::Slot& GPT2<T>::require_slot(std::string_view) const;                     \
-  template void GPT2<T>::require_unmerged(const Slot*) const;                                \
-  template const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice&) const;                 \
-  template void GPT2<T>::connect(Slot&);                                                     \
-  template void GPT2<T>::freeze_base();                                                      \
-  template GPT2<T>::Slot& GPT2<T>::insert(std::string, std::unique_ptr<Adapter<T>>);         \
-  template void GPT2<T>::check_new_name(std::string_view) const;                             \
-  template Adapter<T>& GPT2<T>::add_adapter(std::string, std::unique_ptr<Adapter<T>>);       \
-  template void GPT2<T>::load_adapter(std::string, const std::filesystem::path&);            \
-  template void GPT2<T>::save_adapter(std::string_view, const std::filesystem::path&) const; \
-  template void GPT2<T>::delete_adapter(std::string_view);                                   \
-  template void GPT2<T>::set_adapter(std::string_view);                                      \
-  template std::vector<std::string> GPT2<T>::adapter_names() const;                          \
-  template std::string GPT2<T>::active_adapter() const;                                      \
-  template Adapter<T>& GPT2<T>::adapter(std::string_view);                                   \
-  template const Adapter<T>& GPT2<T>::adapter(std::string_view) const;                       \
-  template std::vector<Parameter<T>*> GPT2<T>::trainable_parameters();                       \
-  template Index GPT2<T>::trainable_parameter_count(std::string_view) const;                 \
+#define SOLO_INSTANTIATE(T)                                                                   \
+  template GPT2<T>::Slot* GPT2<T>::find_slot(std::string_view) const;                         \
+  template GPT2<T>::Slot& GPT2<T>::require_slot(std::string_view) const;                      \
+  template void GPT2<T>::require_unmerged(const Slot*) const;                                 \
+  template const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice&) const;                  \
+  template void GPT2<T>::connect(Slot&);                                                      \
+  template void GPT2<T>::freeze_base();                                                       \
+  template GPT2<T>::Slot& GPT2<T>::insert(const std::string&, std::unique_ptr<Adapter<T>>);   \
+  template void GPT2<T>::check_new_name(std::string_view) const;                              \
+  template Adapter<T>& GPT2<T>::add_adapter(const std::string&, std::unique_ptr<Adapter<T>>); \
+  template void GPT2<T>::load_adapter(const std::string&, const std::filesystem::path&);      \
+  template void GPT2<T>::save_adapter(std::string_view, const std::filesystem::path&) const;  \
+  template void GPT2<T>::delete_adapter(std::string_view);                                    \
+  template void GPT2<T>::set_adapter(std::string_view);                                       \
+  template std::vector<std::string> GPT2<T>::adapter_names() const;                           \
+  template std::string GPT2<T>::active_adapter() const;                                       \
+  template Adapter<T>& GPT2<T>::adapter(std::string_view);                                    \
+  template const Adapter<T>& GPT2<T>::adapter(std::string_view) const;                        \
+  template std::vector<Parameter<T>*> GPT2<T>::trainable_parameters();                        \
+  template Index GPT2<T>::trainable_parameter_count(std::string_view) const;                  \
   template Index GPT2<T>::trainable_parameter_count() const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

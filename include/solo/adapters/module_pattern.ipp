@@ -59,7 +59,8 @@ struct ModulePatternCompiler {
     set[code / 64U] |= std::uint64_t{1} << (code % 64U);
   }
   static void add_range(Set& set, char first, char last) {
-    for (int c = first; c <= last; ++c) add(set, static_cast<char>(c));
+    for (char c = first; c < last; ++c) add(set, c);
+    add(set, last);
   }
   static Set complement(const Set& set) { return {~set[0], ~set[1]}; }
 

@@ -23,7 +23,7 @@ struct LossChunk {
   ThreadPool& pool;
   Operand<T> head;
   std::span<const int> targets;
-  double label_smoothing;
+  double label_smoothing = 0.0;
 
   void run(ConstMatrixView<T> h, Index begin, ops::CrossEntropy<T> request) const {
     gemm<T>(pool, {.a = h.middle_rows(begin, request.logits.rows),

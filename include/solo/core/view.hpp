@@ -24,8 +24,8 @@ struct MatrixView {
   constexpr MatrixView(T* p, Index r, Index c, Index s) : data(p), rows(r), cols(c), stride(s) {}
   /// A view of mutable data is also a view of constant data.
   template <class U>
-  requires(std::same_as<const U, T>) constexpr MatrixView(
-      const MatrixView<U>& other)  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  requires(std::same_as<const U, T>) constexpr MatrixView(const MatrixView<U>& other)
       : data(other.data), rows(other.rows), cols(other.cols), stride(other.stride) {}
 
   [[nodiscard]] constexpr T* row(Index i) const { return data + i * stride; }

@@ -197,7 +197,7 @@ struct JsonKeyHash {
       b ^= b >> 29U;
     }
   }
-  auto operator<=>(const JsonKeyHash&) const = default;
+  auto operator<=>(const JsonKeyHash&) const = default;  // NOLINT(modernize-use-nullptr): its zero
 };
 
 /// nlohmann's events, with the strictness it lacks, passed on to a JsonVisitor.

@@ -83,6 +83,7 @@ SOLO_INLINE void TensorStore::open_shards(const std::filesystem::path& directory
   name_ = fields.source();
   const std::vector<detail::IndexedTensor> map = detail::read_weight_map(fields);
   std::vector<std::string_view> shards;
+  shards.reserve(map.size());
   for (const auto& tensor : map) shards.push_back(tensor.shard);
   std::sort(shards.begin(), shards.end());
   shards.erase(std::unique(shards.begin(), shards.end()), shards.end());

@@ -111,15 +111,15 @@ class GPT2 {
   /// adapter is deleted again. `Config` is SoloConfig, LoraConfig, BitFitConfig or LayerNormConfig.
   /// Throws ConfigError, here and below leaving the model as it was.
   template <AdapterConfiguration Config>
-  Adapter<T>& add_adapter(std::string name, const Config& config) {
-    return add_adapter(std::move(name), make_adapter<T>(config, *this));
+  Adapter<T>& add_adapter(const std::string& name, const Config& config) {
+    return add_adapter(name, make_adapter<T>(config, *this));
   }
   /// Adds one's own adapter. Throws ConfigError ("adapter.…") when it does not fit the model: links
   /// or layers that are not there, no trainable tensor, names that are empty or not unique.
-  Adapter<T>& add_adapter(std::string name, std::unique_ptr<Adapter<T>> adapter);
+  Adapter<T>& add_adapter(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   /// Reads an adapter folder; its adapter_config.json says which kind. It becomes the active one
   /// only if there is none. Throws as read_adapter() in adapters/adapter_file.hpp.
-  void load_adapter(std::string name, const std::filesystem::path& folder);
+  void load_adapter(const std::string& name, const std::filesystem::path& folder);
   /// Writes adapter_config.json and adapter_model.safetensors (float32).
   void save_adapter(std::string_view name, const std::filesystem::path& folder) const;
   /// If it was the active one, none is afterwards.
@@ -193,7 +193,7 @@ class GPT2 {
   void connect(Slot& slot);
   void freeze_base();
   void check_new_name(std::string_view name) const;
-  Slot& insert(std::string name, std::unique_ptr<Adapter<T>> adapter);
+  Slot& insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   void require_unmerged(const Slot* allowed) const;
 
   GPT2Config config_;

@@ -63,7 +63,7 @@ void attention_backward_head(const AttentionShape<T>& shape, const AttentionBack
   const Index width = shape.qkv.cols / 3;
   const Index col = head * (width / shape.heads);
   auto task = attention_head(shape, segment, head);
-  // The kernel only reads it.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the kernel only reads it.
   task.lse = const_cast<T*>(args.lse) + s.begin * shape.heads + head;
   task.lse_stride = shape.heads;
   T* own = args.dqkv.row(s.begin) + col;

@@ -6,6 +6,7 @@
 #include <solo/train/progress.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <system_error>
 
@@ -30,7 +31,7 @@ SOLO_INLINE std::string padded(std::int64_t value) {
 
 SOLO_INLINE std::string format_duration(double seconds) {
   if (!is_finite(seconds) || seconds < 0.0 || seconds > 1e12) return "--:--";
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   const std::int64_t minutes = whole / 60;
   const std::string tail = concat(':', detail::padded(whole % 60));
   if (minutes < 60) return detail::padded(minutes) + tail;

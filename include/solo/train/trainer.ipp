@@ -41,14 +41,14 @@ struct TrainSums {
 template <Scalar T>
 [[nodiscard]] AdamW<T> make_optimizer(const TrainerOptions& options,
                                       const std::vector<Parameter<T>*>& parameters,
-                                      std::shared_ptr<ThreadPool> pool) {
+                                      const std::shared_ptr<ThreadPool>& pool) {
   return AdamW<T>(make_param_groups(parameters, {.weight_decay = options.weight_decay,
                                                  .lr_multipliers = options.lr_multipliers}),
                   {.learning_rate = options.learning_rate,
                    .beta1 = options.adam_beta1,
                    .beta2 = options.adam_beta2,
                    .epsilon = options.adam_epsilon,
-                   .pool = std::move(pool)});
+                   .pool = pool});
 }
 
 }  // namespace detail

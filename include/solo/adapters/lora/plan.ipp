@@ -147,10 +147,10 @@ class LoraPlanner {
         fail<ConfigError>("pattern.syntax", "layers_pattern: ", quoted(entry),
                           ": alternatives are not supported; give a list");
       }
-      layer_patterns_.emplace_back(concat("(.*\\.)?(", entry, ")\\.\\d+\\..*"), "layers_pattern");
+      layer_patterns_.emplace_back(concat(R"((.*\.)?()", entry, R"()\.\d+\..*)"), "layers_pattern");
     }
     const auto key_pattern = [](const std::string& key, std::string_view field) {
-      return ModulePattern(concat("(.*\\.)?(", key, ")$"), field);
+      return ModulePattern(concat(R"((.*\.)?()", key, ")$"), field);
     };
     for (const auto& [key, rank] : config_.rank_pattern) {
       ranks_.emplace_back(key_pattern(key, "rank_pattern"), rank);

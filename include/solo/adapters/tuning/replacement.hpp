@@ -27,6 +27,7 @@ struct TrainedCopy {
 [[nodiscard]] inline std::vector<AdapterTensor> file_tensors(
     const std::vector<TrainedCopy>& copies) {
   std::vector<AdapterTensor> tensors;
+  tensors.reserve(copies.size());
   for (const TrainedCopy& copy : copies) tensors.push_back({copy.name, copy.shape});
   return tensors;
 }

@@ -8,6 +8,7 @@
 #include "method_options.hpp"
 #include "model_arguments.hpp"
 #include "train_report.hpp"
+#include "training_options.hpp"
 
 #include <chrono>
 #include <iostream>
@@ -19,6 +20,7 @@ namespace {
 
 struct TrainArguments {
   std::unique_ptr<MethodOptions> method;
+  std::unique_ptr<TrainingOptions> training;
   ModelArguments model;
   std::filesystem::path train;
   std::filesystem::path valid;
@@ -26,13 +28,8 @@ struct TrainArguments {
   std::string format = "automatic";
   std::string separator = "eos";
   bool completion_only = true;
-  bool no_shuffle = false;
   Index max_length = 0;
-  std::string scheduler = "linear";
-  std::vector<std::string> multipliers;
   std::string save_dtype = "float32";
-  CLI::Option* learning_rate = nullptr;
-  TrainerOptions trainer = {.eval_on_start = true};
 };
 
 DType parse_dtype(const std::string& name) {
@@ -67,7 +64,7 @@ void attach(GPT2<float>& model, const TrainArguments& options) {
   std::visit(
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
-          if constexpr (requires { c.seed; }) c.seed = options.trainer.seed;
+          if constexpr (requires { c.seed; }) c.seed = options.training->parsed().seed;
           model.add_adapter(kAdapterName, c);
         }
       },
@@ -99,38 +96,22 @@ std::string extra_args(const TrainArguments& options) {
   return dump_line(extra);
 }
 
-void finish_options(TrainArguments& options) {
-  TrainerOptions& t = options.trainer;
+TrainerOptions trainer_options(const TrainArguments& options) {
+  TrainerOptions t = options.training->trainer_options(options.output);
   if (options.method->method() == "full") {
-    if (options.learning_rate->count() == 0) t.learning_rate = 5e-5;
+    if (!options.training->learning_rate_given()) t.learning_rate = 5e-5;
     if (options.model.dtype == "bfloat16") {
       throw UsageError("--dtype bfloat16 is for frozen weights; --method full trains them");
     }
     if (!options.model.adapter.empty()) throw UsageError("--adapter is not for --method full");
   }
-  t.lr_scheduler = lr_scheduler_from_name(options.scheduler);
-  t.shuffle = !options.no_shuffle;
-  t.output_dir = options.output;
-  for (const std::string& item : options.multipliers) {
-    const std::size_t equals = item.find('=');
-    double factor = 0.0;
-    if (equals == std::string::npos || equals == 0 ||
-        !CLI::detail::lexical_cast(item.substr(equals + 1), factor)) {
-      throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
-    }
-    t.lr_multipliers[item.substr(0, equals)] = factor;
-  }
   t.extra_args = extra_args(options);
   t.validate();
-  std::error_code ignored;
-  if (std::filesystem::exists(options.output, ignored) &&
-      !std::filesystem::is_directory(options.output, ignored)) {
-    fail<IoError>("io.directory", display_name(options.output), ": is not a directory");
-  }
+  return t;
 }
 
-void run_train(TrainArguments& options, const Common& common) {
-  finish_options(options);
+void run_train(const TrainArguments& options, const Common& common) {
+  const TrainerOptions training = trainer_options(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
   const Dataset train = load_data(options, options.train, tokenizer, config);
@@ -143,7 +124,7 @@ void run_train(TrainArguments& options, const Common& common) {
   attach(model, options);
   if (!common.quiet) std::cerr << trainable_line(model) << '\n';
 
-  Trainer<float> trainer(model, options.trainer);
+  Trainer<float> trainer(model, training);
   ProgressPrinter progress(common.quiet);
   trainer.on_step([&](const StepInfo& info) { progress.step(info); });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
@@ -160,40 +141,6 @@ void run_train(TrainArguments& options, const Common& common) {
   if (tokenizer) tokenizer->save_pretrained(options.output);
   write_report(options.output, model, result, seconds.count());
   print_result(options.output, model, result, common);
-}
-
-void add_trainer_options(CLI::App& app, TrainArguments& o) {
-  TrainerOptions& t = o.trainer;
-  const std::string group = "Training";
-  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
-    return app.add_option(name, value, help)->group(group)->capture_default_str();
-  };
-  auto* const epochs = add("--epochs", t.epochs, "passes over the data");
-  add("--max-steps", t.max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
-  add("--batch-size", t.batch_size, "sequences a batch");
-  add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
-  o.learning_rate = add("--learning-rate", t.learning_rate, "learning rate (full: 5e-5)");
-  add("--weight-decay", t.weight_decay, "of all but norms and biases");
-  add("--adam-beta1", t.adam_beta1, "");
-  add("--adam-beta2", t.adam_beta2, "");
-  add("--adam-epsilon", t.adam_epsilon, "");
-  add("--lr-scheduler", o.scheduler, "schedule of the learning rate")
-      ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}));
-  add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");
-  add("--max-grad-norm", t.max_grad_norm, "clip the gradient's norm; 0: off");
-  add("--label-smoothing", t.label_smoothing, "share spread over the whole vocabulary");
-  add("--seed", t.seed, "of batches, dropout and initial values");
-  add("--logging-steps", t.logging_steps, "steps between log entries");
-  add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
-  app.add_option("--lr-multiplier", o.multipliers,
-                 "NAME=F scales the rate of e, v, gate, down, up, lora_A or lora_B; repeatable")
-      ->group(group)
-      ->take_all();
-  app.add_flag("--no-shuffle", o.no_shuffle, "batches in file order")->group(group);
-  app.add_flag("--share-context", t.share_context,
-               "examples of a batch with one context compute it once")
-      ->group(group);
-  app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
 }
 
 }  // namespace
@@ -218,7 +165,7 @@ Command add_train(CLI::App& program, Common& common) {
       ->check(CLI::PositiveNumber);
   app.add_option("--save-dtype", o->save_dtype, "of a saved model")
       ->check(CLI::IsMember({"float32", "float16", "bfloat16"}));
-  add_trainer_options(app, *o);
+  o->training = std::make_unique<TrainingOptions>(app, TrainerOptions{.eval_on_start = true});
   return {&app, [o, &common] { run_train(*o, common); }};
 }
 

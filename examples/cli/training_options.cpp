@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "training_options.hpp"
+
+#include <solo/io/file.hpp>
+
+namespace solo::cli {
+
+TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
+    : options_(std::move(defaults)), scheduler_(to_string(options_.lr_scheduler)) {
+  TrainerOptions& t = options_;
+  const std::string group = "Training";
+  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
+    return app.add_option(name, value, help)->group(group)->capture_default_str();
+  };
+  auto* const epochs = add("--epochs", t.epochs, "passes over the data");
+  add("--max-steps", t.max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
+  add("--batch-size", t.batch_size, "sequences a batch");
+  add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
+  learning_rate_ = add("--learning-rate", t.learning_rate, "learning rate (full: 5e-5)");
+  add("--weight-decay", t.weight_decay, "of all but norms and biases");
+  add("--adam-beta1", t.adam_beta1, "");
+  add("--adam-beta2", t.adam_beta2, "");
+  add("--adam-epsilon", t.adam_epsilon, "");
+  add("--lr-scheduler", scheduler_, "schedule of the learning rate")
+      ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}));
+  add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");
+  add("--max-grad-norm", t.max_grad_norm, "clip the gradient's norm; 0: off");
+  add("--label-smoothing", t.label_smoothing, "share spread over the whole vocabulary");
+  add("--seed", t.seed, "of batches, dropout and initial values");
+  add("--logging-steps", t.logging_steps, "steps between log entries");
+  add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
+  app.add_option("--lr-multiplier", multipliers_,
+                 "NAME=F scales the rate of e, v, gate, down, up, lora_A or lora_B; repeatable")
+      ->group(group)
+      ->take_all();
+  app.add_flag("--no-shuffle", no_shuffle_, "batches in file order")->group(group);
+  app.add_flag("--share-context", t.share_context,
+               "examples of a batch with one context compute it once")
+      ->group(group);
+  app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
+}
+
+bool TrainingOptions::learning_rate_given() const {
+  return learning_rate_->count() > 0;
+}
+
+TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& output) const {
+  TrainerOptions t = options_;
+  t.lr_scheduler = lr_scheduler_from_name(scheduler_);
+  t.shuffle = !no_shuffle_;
+  t.output_dir = output;
+  for (const std::string& item : multipliers_) {
+    const std::size_t equals = item.find('=');
+    double factor = 0.0;
+    if (equals == std::string::npos || equals == 0 ||
+        !CLI::detail::lexical_cast(item.substr(equals + 1), factor)) {
+      throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
+    }
+    t.lr_multipliers[item.substr(0, equals)] = factor;
+  }
+  std::error_code ignored;
+  if (std::filesystem::exists(output, ignored) && !std::filesystem::is_directory(output, ignored)) {
+    fail<IoError>("io.directory", display_name(output), ": is not a directory");
+  }
+  return t;
+}
+
+}  // namespace solo::cli

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The trainer's options on the command line, for `train` and `pretrain`.
+#pragma once
+
+#include <solo/train/trainer_options.hpp>
+
+#include "program.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace solo::cli {
+
+/// What was said on the command line about the training run.
+class TrainingOptions {
+ public:
+  /// Adds the options; the values of `defaults` hold where none is given. The object must outlive
+  /// the parsing and stay where it is.
+  TrainingOptions(CLI::App& app, TrainerOptions defaults);
+  TrainingOptions(const TrainingOptions&) = delete;
+  TrainingOptions& operator=(const TrainingOptions&) = delete;
+
+  [[nodiscard]] const TrainerOptions& parsed() const noexcept { return options_; }
+  [[nodiscard]] bool learning_rate_given() const;
+  /// The options as said, with this output folder. Throws UsageError for an --lr-multiplier that is
+  /// no NAME=FACTOR, IoError ("io.directory") when `output` is there and no folder; ranges are for
+  /// TrainerOptions::validate().
+  [[nodiscard]] TrainerOptions trainer_options(const std::filesystem::path& output) const;
+
+ private:
+  TrainerOptions options_;
+  std::string scheduler_;
+  std::vector<std::string> multipliers_;
+  bool no_shuffle_ = false;
+  CLI::Option* learning_rate_ = nullptr;
+};
+
+}  // namespace solo::cli

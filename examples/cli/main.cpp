@@ -50,8 +50,8 @@ int run_program(int argc, char** argv) {
   program.set_version_flag("--version", SOLO_VERSION_STRING);
   Common common;
   std::vector<Command> commands;
-  for (const auto add :
-       {add_train, add_generate, add_score, add_tokenize, add_params, add_inspect, add_doctor}) {
+  for (const auto add : {add_train, add_generate, add_score, add_tokenize, add_tokenizer_train,
+                         add_params, add_inspect, add_doctor}) {
     commands.push_back(add(program, common));
   }
   for (const Command& command : commands) {

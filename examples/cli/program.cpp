@@ -6,6 +6,15 @@
 #include <iostream>
 
 namespace solo::cli {
+namespace {
+
+std::function<std::string(const std::string&)> not_empty(const std::string& name) {
+  return [name](const std::string& text) {
+    return text.empty() ? name + ": the path is empty" : std::string();
+  };
+}
+
+}  // namespace
 
 CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
                          const std::string& description) {
@@ -25,9 +34,27 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::p
       .add_option_function<std::string>(
           name, [&value](const std::string& text) { value = text; }, description)
       ->type_name("PATH")
-      ->check([name](const std::string& text) {
-        return text.empty() ? name + ": the path is empty" : std::string();
-      });
+      ->check(not_empty(name));
+}
+
+CLI::Option* add_paths(CLI::App& app, const std::string& name,
+                       std::vector<std::filesystem::path>& values, const std::string& description) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [&values](const std::vector<std::string>& texts) {
+            values.assign(texts.begin(), texts.end());
+          },
+          description)
+      ->type_name("PATH")
+      ->check(not_empty(name));
+}
+
+void require_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_directory(path, ignored)) {
+    fail<IoError>("io.directory", display_name(path), ": is not a directory");
+  }
 }
 
 void print(std::string_view text) {

@@ -42,6 +42,11 @@ CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& n
 /// A path option; the empty path is a usage error.
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,
                       const std::string& description);
+/// An option that takes one or more paths; an empty one is a usage error.
+CLI::Option* add_paths(CLI::App& app, const std::string& name,
+                       std::vector<std::filesystem::path>& values, const std::string& description);
+/// IoError "io.directory" when something else than a folder has this path.
+void require_folder(const std::filesystem::path& path);
 
 /// Writes to stdout; IoError if that fails.
 void print(std::string_view text);
@@ -61,6 +66,7 @@ Command add_train(CLI::App& program, Common& common);
 Command add_generate(CLI::App& program, Common& common);
 Command add_score(CLI::App& program, Common& common);
 Command add_tokenize(CLI::App& program, Common& common);
+Command add_tokenizer_train(CLI::App& program, Common& common);
 Command add_params(CLI::App& program, Common& common);
 Command add_inspect(CLI::App& program, Common& common);
 Command add_doctor(CLI::App& program, Common& common);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// The one place where prompts, texts and ids become examples.
+/// Reading of data files row by row, and the one place where prompts, texts and ids become
+/// examples.
 #pragma once
 
 #include <solo/data/dataset_options.hpp>
@@ -17,19 +18,36 @@ class Tokenizer;
 
 namespace detail {
 
-/// Collects the examples of a data set. `where` ("train.jsonl: line 3") begins every message.
-class DatasetBuilder {
+/// Receives the rows of a data file. `where` ("train.jsonl: line 3") begins every message.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual void add_pair(std::string_view prompt, std::string_view completion,
+                        const std::string& where) = 0;
+  virtual void add_text(std::string_view text, const std::string& where) = 0;
+  /// A row of ids and labels.
+  virtual void add(Example example, const std::string& where) = 0;
+
+ protected:
+  RowSink() = default;
+  RowSink(const RowSink&) = default;
+  RowSink& operator=(const RowSink&) = default;
+};
+
+/// Collects the examples of a data set.
+class DatasetBuilder final : public RowSink {
  public:
   /// `tokenizer` may be null when only ids are added; it and the options outlive the builder.
   /// Throws ConfigError "data.options" for options out of range.
   DatasetBuilder(const Tokenizer* tokenizer, const DatasetOptions& options);
 
   /// One rule makes a sequence: see Separator.
-  void add_pair(std::string_view prompt, std::string_view completion, const std::string& where);
+  void add_pair(std::string_view prompt, std::string_view completion,
+                const std::string& where) override;
   /// BPE(text) + eos.
-  void add_text(std::string_view text, const std::string& where);
+  void add_text(std::string_view text, const std::string& where) override;
   /// Checks ids and labels (empty: the ids), cuts, counts.
-  void add(Example example, const std::string& where);
+  void add(Example example, const std::string& where) override;
   /// Throws FormatError "data.nothing_to_score" when no label can be predicted.
   [[nodiscard]] ExampleList finish(const std::string& source);
 
@@ -42,11 +60,10 @@ class DatasetBuilder {
   ExampleList list_;
 };
 
-/// Reads all rows of a file into the builder.
-void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options,
-                DatasetBuilder& builder);
-void read_e2e_csv(const std::filesystem::path& path, DatasetBuilder& builder);
-void read_lora_txt(const std::filesystem::path& path, DatasetBuilder& builder);
+/// Reads all rows of a file.
+void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
+void read_e2e_csv(const std::filesystem::path& path, RowSink& sink);
+void read_lora_txt(const std::filesystem::path& path, RowSink& sink);
 
 }  // namespace detail
 }  // namespace solo::inline SOLO_ABI

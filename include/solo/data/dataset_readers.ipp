@@ -88,7 +88,7 @@ class RowVisitor final : public JsonVisitor {
   int depth_ = 0;
 };
 
-SOLO_INLINE void add_row(RowVisitor& row, const std::string& where, DatasetBuilder& builder) {
+SOLO_INLINE void add_row(RowVisitor& row, const std::string& where, RowSink& sink) {
   const bool pair = row.prompt && row.completion;
   const bool any_pair = row.prompt || row.completion;
   const bool any_ids = row.ids || row.labels;
@@ -99,23 +99,23 @@ SOLO_INLINE void add_row(RowVisitor& row, const std::string& where, DatasetBuild
                       "labels)");
   }
   if (pair) {
-    builder.add_pair(*row.prompt, *row.completion, where);
+    sink.add_pair(*row.prompt, *row.completion, where);
   } else if (row.text) {
-    builder.add_text(*row.text, where);
+    sink.add_text(*row.text, where);
   } else {
     if (row.labels && row.labels->size() != row.ids->size()) {
       fail<FormatError>("data.labels", where, ": expected as many labels as ids, ", row.ids->size(),
                         ", found ", row.labels->size());
     }
-    builder.add({.ids = *std::move(row.ids),
-                 .labels = row.labels ? *std::move(row.labels) : std::vector<int>(),
-                 .context_length = 0},
-                where);
+    sink.add({.ids = *std::move(row.ids),
+              .labels = row.labels ? *std::move(row.labels) : std::vector<int>(),
+              .context_length = 0},
+             where);
   }
 }
 
 SOLO_INLINE void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options,
-                            DatasetBuilder& builder) {
+                            RowSink& sink) {
   LineReader reader(path, {.allow_fifo = options.allow_fifo});
   JsonLimits limits;
   limits.max_values = LineReaderOptions{}.max_line_bytes;
@@ -124,7 +124,7 @@ SOLO_INLINE void read_jsonl(const std::filesystem::path& path, const DatasetOpti
     const std::string where = reader.where();
     RowVisitor row;
     visit_json(line, where, row, limits);
-    add_row(row, where, builder);
+    add_row(row, where, sink);
   }
 }
 
@@ -132,7 +132,7 @@ SOLO_INLINE void require_utf8(std::string_view text, const std::string& where) {
   if (!is_utf8(text)) fail<FormatError>("data.utf8", where, ": expected valid UTF-8");
 }
 
-SOLO_INLINE void read_e2e_csv(const std::filesystem::path& path, DatasetBuilder& builder) {
+SOLO_INLINE void read_e2e_csv(const std::filesystem::path& path, RowSink& sink) {
   CsvReader reader(path);
   std::vector<std::string> fields;
   if (!reader.next(fields)) return;
@@ -142,12 +142,12 @@ SOLO_INLINE void read_e2e_csv(const std::filesystem::path& path, DatasetBuilder&
   }
   while (reader.next(fields)) {
     for (const std::string& field : fields) require_utf8(field, reader.where());
-    builder.add_pair(e2e_context(fields[0], reader.where()), strip_white_space(fields[1]),
-                     reader.where());
+    sink.add_pair(e2e_context(fields[0], reader.where()), strip_white_space(fields[1]),
+                  reader.where());
   }
 }
 
-SOLO_INLINE void read_lora_txt(const std::filesystem::path& path, DatasetBuilder& builder) {
+SOLO_INLINE void read_lora_txt(const std::filesystem::path& path, RowSink& sink) {
   constexpr std::string_view kBars = "||";
   LineReader reader(path);
   for (std::string_view line; reader.next_record(line);) {
@@ -160,7 +160,7 @@ SOLO_INLINE void read_lora_txt(const std::filesystem::path& path, DatasetBuilder
                         quoted(line, 60));
     }
     const std::string_view tail = line.substr(bars + kBars.size());
-    builder.add_pair(line.substr(0, bars), tail.substr(0, tail.find(kBars)), where);
+    sink.add_pair(line.substr(0, bars), tail.substr(0, tail.find(kBars)), where);
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Text: the tokenizer and what it is built from.
+/// Text: the tokenizer, what it is built from, and its training.
 #pragma once
 
 #include <solo/text/bpe.hpp>              // IWYU pragma: export
+#include <solo/text/bpe_trainer.hpp>      // IWYU pragma: export
 #include <solo/text/byte_symbols.hpp>     // IWYU pragma: export
 #include <solo/text/lines.hpp>            // IWYU pragma: export
 #include <solo/text/pretokenizer.hpp>     // IWYU pragma: export
@@ -13,3 +14,4 @@
 #include <solo/text/utf8.hpp>             // IWYU pragma: export
 #include <solo/text/vocabulary.hpp>       // IWYU pragma: export
 #include <solo/text/whole_tokens.hpp>     // IWYU pragma: export
+#include <solo/text/word_counts.hpp>      // IWYU pragma: export

@@ -44,6 +44,9 @@ class Tokenizer {
   /// a pre_tokenizer or a model that works in another way than GPT-2's is refused.
   [[nodiscard]] static Tokenizer from_json_file(const std::filesystem::path& path);
 
+  /// A tokenizer made of parts that fit each other, with the files that describe it.
+  [[nodiscard]] static Tokenizer from_parts(detail::TokenizerParts&& parts);
+
   /// The ids of a text. Throws ConfigError "tokenizer.text_length" for a word beyond 2 GiB.
   [[nodiscard]] std::vector<int> encode(std::string_view text,
                                         const EncodeOptions& options = {}) const;
@@ -68,8 +71,9 @@ class Tokenizer {
     return a.vocabulary_ == b.vocabulary_ && a.bpe_ == b.bpe_ && a.special_ids_ == b.special_ids_;
   }
 
-  /// Writes byte for byte the files it was read from, and what lay beside them (tokenizer.json,
-  /// tokenizer_config.json, special_tokens_map.json), each replaced at once. Throws IoError.
+  /// Writes byte for byte the files it was read from (vocab.json and merges.txt of a trained one),
+  /// and what lay beside them (tokenizer.json, tokenizer_config.json, special_tokens_map.json),
+  /// each replaced at once. Throws IoError.
   void save_pretrained(const std::filesystem::path& dir) const;
 
  private:

@@ -112,6 +112,14 @@ SOLO_INLINE Tokenizer Tokenizer::from_files(const std::filesystem::path& vocab,
   return tokenizer;
 }
 
+SOLO_INLINE Tokenizer Tokenizer::from_parts(detail::TokenizerParts&& parts) {
+  std::vector<KeptFile> files = {{"vocab.json", detail::vocab_json_text(parts)},
+                                 {"merges.txt", detail::merges_text(parts)}};
+  Tokenizer tokenizer(std::move(parts));
+  tokenizer.files_ = std::move(files);
+  return tokenizer;
+}
+
 SOLO_INLINE Tokenizer Tokenizer::from_json_file(const std::filesystem::path& path) {
   Tokenizer tokenizer(detail::read_tokenizer_json(path));
   tokenizer.keep_file(path, "tokenizer.json");

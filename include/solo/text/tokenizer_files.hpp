@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Readers of vocab.json, merges.txt and tokenizer.json. They check everything that Tokenizer
-/// relies on.
+/// Readers of vocab.json, merges.txt and tokenizer.json, which check everything that Tokenizer
+/// relies on, and the texts of the first two.
 #pragma once
 
 #include <solo/text/bpe.hpp>
@@ -35,6 +35,10 @@ struct TokenizerParts {
 /// Reads tokenizer.json. Throws FormatError "tokenizer.json" for what is missing or wrong, and
 /// "tokenizer.unsupported" for what is another kind of tokenizer.
 [[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& path);
+
+/// vocab.json and merges.txt as Hugging Face's tokenizers write them.
+[[nodiscard]] std::string vocab_json_text(const TokenizerParts& parts);
+[[nodiscard]] std::string merges_text(const TokenizerParts& parts);
 
 /// Merges by ids, checked while they are added.
 class MergeList {

@@ -168,6 +168,33 @@ SOLO_INLINE TokenizerParts read_vocab_and_merges(const std::filesystem::path& vo
   return parts;
 }
 
+/// The bytes of a token as files write them.
+SOLO_INLINE std::string symbols_of(std::string_view bytes) {
+  std::string symbols;
+  for (const char byte : bytes)
+    append_utf8(symbols, kByteSymbols[static_cast<unsigned char>(byte)]);
+  return symbols;
+}
+
+SOLO_INLINE std::string vocab_json_text(const TokenizerParts& parts) {
+  std::string text;
+  for (int id = 0; id < parts.vocabulary.size(); ++id) {
+    text += id == 0 ? '{' : ',';
+    text += dump_line(Json(symbols_of(parts.vocabulary.token(id))));
+    text += concat(':', id);
+  }
+  return text + '}';
+}
+
+SOLO_INLINE std::string merges_text(const TokenizerParts& parts) {
+  std::string text = "#version: 0.2\n";
+  for (const Merge& merge : parts.merges) {
+    text += concat(symbols_of(parts.vocabulary.token(merge.left)), ' ',
+                   symbols_of(parts.vocabulary.token(merge.right)), '\n');
+  }
+  return text;
+}
+
 /// An entry of tokenizer.json's added_tokens.
 struct AddedToken {
   std::string content;

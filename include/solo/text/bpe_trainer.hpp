@@ -22,12 +22,10 @@ struct TokenizerTrainOptions {
 /// last. It has fewer than vocab_size tokens when the text has no more pairs of min_frequency.
 ///
 /// Again and again the pair of tokens that occurs most often within words is merged; of equally
-/// frequent ones that with the lower ids. The merges are those of Hugging Face's BpeTrainer
-/// (tokenizers 0.23) with ByteLevel.alphabet() as initial alphabet, its habits included: a token
-/// that two different merges make counts once towards vocab_size, so there may be more merges than
-/// tokens, and of a pair that was merged twice only the later merge stays. (It gives the special
-/// token id 0; its counts overflow at 2^31, ours at 2^63.) Throws ConfigError "tokenizer.train" for
-/// options out of range.
+/// frequent ones that with the lowest ids. These are the merges of Hugging Face's BpeTrainer
+/// (tokenizers 0.23) with ByteLevel.alphabet() as initial alphabet, which gives `<|endoftext|>` the
+/// id 0 and so shifts all others; its counts overflow at 2^31, ours at 2^63. The result depends on
+/// the counts only. Throws ConfigError "tokenizer.train" for options out of range.
 [[nodiscard]] Tokenizer train_tokenizer(const WordCounts& words,
                                         const TokenizerTrainOptions& options = {});
 /// Trains on texts; no word reaches from one into the next.

@@ -8,9 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
 #include <numeric>
-#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -18,8 +16,13 @@
 namespace solo::inline SOLO_ABI {
 namespace detail {
 
-/// Learns merges from counted words. Pair counts are kept up to date from merge to merge; the queue
-/// holds counts of the past, which only fall, and are looked up again when they come to the top.
+/// Learns merges from counted words. A pair enters the queue once, right after the merge that made
+/// the newer of its tokens; from then on its count only falls, so the queue holds upper bounds,
+/// which are looked up again when they come to the top.
+///
+/// No two merges make the same token: whether two neighbours of a run of bytes were merged depends
+/// on that run alone as long as both its ends are ends of tokens (a row of equal tokens is paired
+/// from its left), so all such runs become one token by the same merge.
 class BpeTrainer {
  public:
   explicit BpeTrainer(const WordCounts& words);
@@ -44,7 +47,7 @@ class BpeTrainer {
   };
   struct PairState {
     std::int64_t count = 0;
-    std::vector<std::uint32_t> words = {};  // that got this pair since the last enqueue()
+    std::vector<std::uint32_t> words = {};  // that hold the pair, until enqueue()
   };
   struct Candidate {
     std::int64_t count = 0;
@@ -62,11 +65,9 @@ class BpeTrainer {
   void enqueue();
   void push(Candidate&& candidate);
   [[nodiscard]] Candidate pop();
-  [[nodiscard]] int token_of(const Merge& merge);
   void merge_in_word(const Merge& merge, std::uint32_t word);
 
   std::vector<std::string> tokens_;  // bytes by id
-  std::map<std::string, int> ids_;
   std::array<int, 256> byte_ids_{};
   std::vector<int> symbols_;  // of all words
   std::vector<Word> words_;
@@ -86,7 +87,6 @@ SOLO_INLINE BpeTrainer::BpeTrainer(const WordCounts& words) {
     const auto id = static_cast<int>(tokens_.size());
     byte_ids_[static_cast<std::size_t>(byte)] = id;
     tokens_.emplace_back(1, static_cast<char>(byte));
-    ids_.emplace(tokens_.back(), id);
   }
   if (words.words().size() > std::numeric_limits<std::uint32_t>::max()) {
     fail<ConfigError>("tokenizer.train", "expected fewer than 2^32 distinct words");
@@ -135,15 +135,6 @@ SOLO_INLINE BpeTrainer::Candidate BpeTrainer::pop() {
   return top;
 }
 
-/// The id of what the merge makes, a new one unless another merge made the same bytes before.
-SOLO_INLINE int BpeTrainer::token_of(const Merge& merge) {
-  std::string bytes = tokens_[static_cast<std::size_t>(merge.left)];
-  bytes += tokens_[static_cast<std::size_t>(merge.right)];
-  const auto [found, is_new] = ids_.emplace(std::move(bytes), static_cast<int>(tokens_.size()));
-  if (is_new) tokens_.push_back(found->first);
-  return found->second;
-}
-
 SOLO_INLINE void BpeTrainer::merge_in_word(const Merge& merge, std::uint32_t word) {
   Word& w = words_[word];
   int* const symbols = symbols_.data() + w.begin;
@@ -178,10 +169,13 @@ SOLO_INLINE void BpeTrainer::run(int tokens, std::int64_t min_frequency) {
       continue;
     }
     if (count < std::max<std::int64_t>(min_frequency, 1)) break;
-    Merge merge{static_cast<int>(top.pair >> 32U), static_cast<int>(top.pair & 0xFFFFFFFFU), 0};
-    merge.result = token_of(merge);
+    const Merge merge{static_cast<int>(top.pair >> 32U), static_cast<int>(top.pair & 0xFFFFFFFFU),
+                      static_cast<int>(tokens_.size())};
     merges_.push_back(merge);
+    tokens_.push_back(tokens_[static_cast<std::size_t>(merge.left)] +
+                      tokens_[static_cast<std::size_t>(merge.right)]);
     for (const std::uint32_t word : top.words) merge_in_word(merge, word);
+    pairs_.erase(top.pair);
     enqueue();
   }
 }
@@ -196,12 +190,7 @@ SOLO_INLINE TokenizerParts BpeTrainer::take_parts() {
   parts.vocabulary.finish("the trained vocabulary");
   parts.special_ids.push_back(eos);
   parts.byte_ids = byte_ids_;
-  // A pair that was merged twice keeps its later rank.
-  std::set<std::pair<int, int>> seen;
-  for (auto merge = merges_.rbegin(); merge != merges_.rend(); ++merge) {
-    if (seen.emplace(merge->left, merge->right).second) parts.merges.push_back(*merge);
-  }
-  std::reverse(parts.merges.begin(), parts.merges.end());
+  parts.merges = std::move(merges_);
   return parts;
 }
 

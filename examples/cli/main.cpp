@@ -51,7 +51,7 @@ int run_program(int argc, char** argv) {
   Common common;
   std::vector<Command> commands;
   for (const auto add : {add_train, add_generate, add_score, add_tokenize, add_tokenizer_train,
-                         add_params, add_inspect, add_doctor}) {
+                         add_merge, add_params, add_inspect, add_doctor}) {
     commands.push_back(add(program, common));
   }
   for (const Command& command : commands) {

@@ -20,4 +20,11 @@ bool ModelArguments::trained_with_separator() const {
   return fields.string_or("separator", "none") == "eos";
 }
 
+DType parse_save_dtype(const std::string& name) {
+  for (const DType dtype : {DType::float16, DType::bfloat16}) {
+    if (to_string(dtype) == name) return dtype;
+  }
+  return DType::float32;
+}
+
 }  // namespace solo::cli

@@ -38,4 +38,7 @@ struct ModelArguments {
   [[nodiscard]] bool trained_with_separator() const;
 };
 
+/// The value of --save-dtype: float32, float16 or bfloat16.
+DType parse_save_dtype(const std::string& name);
+
 }  // namespace solo::cli

@@ -67,6 +67,7 @@ Command add_generate(CLI::App& program, Common& common);
 Command add_score(CLI::App& program, Common& common);
 Command add_tokenize(CLI::App& program, Common& common);
 Command add_tokenizer_train(CLI::App& program, Common& common);
+Command add_merge(CLI::App& program, Common& common);
 Command add_params(CLI::App& program, Common& common);
 Command add_inspect(CLI::App& program, Common& common);
 Command add_doctor(CLI::App& program, Common& common);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// solo merge: an adapter's change into the weights of its base.
+#include <solo/adapters/merge.hpp>
+#include <solo/io/file.hpp>
+#include <solo/text/tokenizer.hpp>
+
+#include "model_arguments.hpp"
+
+#include <memory>
+
+namespace solo::cli {
+namespace {
+
+struct MergeArguments {
+  ModelArguments model;
+  std::filesystem::path output;
+  std::string save_dtype = "float32";
+};
+
+void copy_if_there(const std::filesystem::path& from, const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(from)) return;
+  write_file_atomically(folder / from.filename(), read_text_file(from));
+}
+
+void run_merge(const MergeArguments& options, const Common& common) {
+  require_folder(options.output);
+  std::error_code ignored;
+  if (std::filesystem::equivalent(options.output, options.model.model, ignored)) {
+    throw UsageError("merge: --output is the folder of --model, which would be lost");
+  }
+  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  auto model = options.model.load<float>(common);
+  const float difference = model.merge_adapter(kAdapterName);
+  model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
+  copy_if_there(options.model.model / "generation_config.json", options.output);
+  copy_if_there(options.model.adapter / kTrainingArgsFile, options.output);
+  if (tokenizer) tokenizer->save_pretrained(options.output);
+  if (common.json) {
+    print_line({{"max_logit_difference", difference}, {"output", options.output.string()}});
+  } else {
+    print(concat("merged; logits differ from the adapter's by at most ", difference, "; saved to ",
+                 display_name(options.output), '\n'));
+  }
+}
+
+}  // namespace
+
+Command add_merge(CLI::App& program, Common& common) {
+  const auto o = std::make_shared<MergeArguments>();
+  CLI::App& app = add_subcommand(program, common, "merge",
+                                 "writes an adapter's change into the base's weights");
+  add_path(app, "--model", o->model.model, "Hugging Face folder of the base")->required();
+  add_path(app, "--adapter", o->model.adapter, "adapter folder: LoRA, BitFit or LN tuning")
+      ->required();
+  add_path(app, "--output", o->output, "folder for the merged model")->required();
+  app.add_option("--save-dtype", o->save_dtype, "how weights are saved")
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
+      ->capture_default_str();
+  return {&app, [o, &common] { run_merge(*o, common); }};
+}
+
+}  // namespace solo::cli

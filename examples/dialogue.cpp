@@ -44,7 +44,7 @@ int main(int argc, char** argv) try {
 
   const solo::LoraConfig config{.r = 8, .target_modules = {"c_attn", "c_proj", "c_fc"}};
   model.add_adapter("dialogue", config);
-  solo::Trainer trainer(model, {.max_steps = 100, .learning_rate = 1e-2, .eval_on_start = true});
+  solo::Trainer trainer(model, {.max_steps = 200, .learning_rate = 1e-2, .eval_on_start = true});
   const solo::TrainResult result = trainer.train(data, data);
   std::cout << "loss " << *result.initial_eval_loss << " -> " << *result.eval_loss << '\n';
 

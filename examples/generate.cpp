@@ -13,9 +13,8 @@ int main(int argc, char** argv) try {
   const auto tokenizer = solo::Tokenizer::from_pretrained(argv[1]);
   if (argc == 4) model.load_adapter("mine", argv[3]);  // the file says which kind it is
 
-  // The library separates prompt and completion by the eos token in training, and here too.
-  const solo::GenerateOptions options{.max_new_tokens = 32, .append_separator = argc == 4};
-  std::cout << solo::generate(model, tokenizer, argv[2], options) << '\n';
+  // Training puts the eos token between prompt and completion; so does append_separator.
+  std::cout << solo::generate(model, tokenizer, argv[2], {.append_separator = argc == 4}) << '\n';
 } catch (const solo::Error& e) {
   std::cerr << "error: " << e.what() << '\n';
   return 1;

@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
                                 .gate_init = 1.0,
                                 .init = solo::SoloInit::identity};
   model.add_adapter("summaries", config);
-  solo::Trainer trainer(model, {.max_steps = 300, .learning_rate = 1e-2, .eval_on_start = true});
+  solo::Trainer trainer(model, {.max_steps = 500, .learning_rate = 1e-2, .eval_on_start = true});
   const solo::TrainResult result = trainer.train(data, data);
   std::cout << "loss " << *result.initial_eval_loss << " -> " << *result.eval_loss << '\n'
             << argv[3] << "\nTL;DR:"

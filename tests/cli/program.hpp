@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace solo::test {
@@ -50,14 +51,13 @@ inline bool limit_resources() {
   return limit(RLIMIT_STACK, rlim_t{8} << 20U) && limit(RLIMIT_CPU, 120);
 }
 
-/// Runs the program, with `input` on stdin; its streams are kept in `folder`.
-inline Outcome solo_program(const TempDir& folder, std::vector<std::string> arguments,
-                            const std::string& input = {}) {
+/// Runs arguments[0], with `input` on stdin; its streams are kept in `folder`.
+inline Outcome run_program(const TempDir& folder, std::vector<std::string> arguments,
+                           const std::string& input = {}) {
   const std::filesystem::path in = folder.path() / "stdin";
   const std::filesystem::path out = folder.path() / "stdout";
   const std::filesystem::path err = folder.path() / "stderr";
   std::ofstream(in) << input;
-  arguments.insert(arguments.begin(), program()->string());
   std::vector<char*> argv;
   for (std::string& a : arguments) argv.push_back(a.data());
   argv.push_back(nullptr);
@@ -78,6 +78,13 @@ inline Outcome solo_program(const TempDir& folder, std::vector<std::string> argu
   ::wait4(child, &status, 0, &usage);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), usage.ru_maxrss,
           slurp(out), slurp(err)};
+}
+
+/// Runs the solo program.
+inline Outcome solo_program(const TempDir& folder, std::vector<std::string> arguments,
+                            const std::string& input = {}) {
+  arguments.insert(arguments.begin(), program()->string());
+  return run_program(folder, std::move(arguments), input);
 }
 
 /// One `error: …` line on stderr and nothing on stdout.

@@ -19,6 +19,7 @@ field or tensors. Needs torch, transformers and safetensors.
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -257,8 +258,7 @@ class SoloConnection(nn.Module):
     def attach(self, blocks):
         self.handles = [blocks[0].register_forward_pre_hook(self._enter, with_kwargs=True)]
         for number, block in enumerate(blocks, 1):
-            self.handles.append(block.register_forward_hook(
-                lambda module, args, output, n=number: self._correct(n, output)))
+            self.handles.append(block.register_forward_hook(functools.partial(self._correct, number)))
 
     def detach(self):
         for handle in self.handles:
@@ -269,7 +269,7 @@ class SoloConnection(nn.Module):
             raise RuntimeError("a Solo adapter cannot be trained with gradient checkpointing")
         self.outputs = {0: args[0] if args else kwargs["hidden_states"]}
 
-    def _correct(self, number, output):
+    def _correct(self, number, _block, _args, output):
         """The hook of block `number`: its output, corrected by the links that end there."""
         if not self.enabled:
             return None

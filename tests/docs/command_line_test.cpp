@@ -69,10 +69,9 @@ std::vector<Lines> sections_for(const Page& page, const std::string& title) {
     for (const char c : other) {
       link += c == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     }
-    const bool linked =
-        std::any_of(sections[0].begin(), sections[0].end(), [&](const std::string& text) {
-          return text.find(link + ")") != std::string::npos;
-        });
+    const bool linked = std::any_of(
+        sections[0].begin(), sections[0].end(),
+        [&](const std::string& text) { return text.find(link + ")") != std::string::npos; });
     if (linked) sections.push_back(solo::test::section(page, other));
   }
   return sections;
@@ -167,7 +166,8 @@ TEST_CASE("shell snippets use commands, options and scripts that exist", "[docs]
             CHECK(std::filesystem::exists(solo::test::source_dir() / parts[i]));
           }
           const bool program = parts[i] == "solo" || parts[i] == "build/release/bin/solo";
-          if (!program || i + 1 == parts.size()) continue;
+          const bool begins = i == 0 || parts[i - 1] == "|";
+          if (!program || !begins || i + 1 == parts.size()) continue;
           const std::string& command = parts[i + 1];
           if (command == "--help" || command == "--version" || command == "COMMAND") continue;
           ++count;

@@ -22,7 +22,8 @@ std::vector<MarkdownLink> links_of(const Page& page) {
   for (std::size_t i = 0; i < page.prose.size(); ++i) {
     const std::string& line = page.prose[i];
     for (std::size_t at = line.find("]("); at != std::string::npos; at = line.find("](", at + 2)) {
-      const bool in_code = std::count(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(at), '`') % 2 == 1;
+      const bool in_code =
+          std::count(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(at), '`') % 2 == 1;
       const std::size_t end = line.find(')', at);
       if (in_code || end == std::string::npos) continue;
       links.push_back({line.substr(at + 2, end - at - 2), i + 1});

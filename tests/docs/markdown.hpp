@@ -76,7 +76,8 @@ inline Page read_page(const std::string& name) {
 inline std::vector<Page> documentation() {
   std::vector<std::string> names = {"README.md"};
   for (const auto& entry : std::filesystem::directory_iterator(source_dir() / "docs")) {
-    if (entry.path().extension() == ".md") names.push_back("docs/" + entry.path().filename().string());
+    if (entry.path().extension() == ".md")
+      names.push_back("docs/" + entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
   std::vector<Page> pages;
@@ -88,7 +89,8 @@ inline std::vector<Page> documentation() {
 /// The heading's text if the line is one.
 inline std::string heading(const std::string& line) {
   const std::size_t level = line.find_first_not_of('#');
-  const bool is_heading = level != 0 && level != std::string::npos && level <= 6 && line[level] == ' ';
+  const bool is_heading =
+      level != 0 && level != std::string::npos && level <= 6 && line[level] == ' ';
   return is_heading ? trimmed(line.substr(level)) : "";
 }
 

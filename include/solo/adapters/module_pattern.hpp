@@ -17,10 +17,11 @@ struct ModulePatternCompiler;
 }  // namespace detail
 
 /// A regular expression that must match a whole module name, in the part of Python's `re` syntax
-/// that configurations use: literals, `.`, `[…]`, `\d \w \s` and their opposites, `\.`, `*`, `+`,
-/// `?`, `{m,n}` (lazy forms too), `|`, groups, `^`, `$`. Matching takes time proportional to name
-/// times expression, whatever the expression. Throws ConfigError ("pattern.syntax") naming `field`
-/// and the expression for anything else, and for one that is too large.
+/// that configurations use: literals, escaped punctuation, any character, sets, the classes d, w
+/// and s and their opposites, repeats (star, plus, question mark, {m,n}; lazy ones too),
+/// alternatives, groups, begin and end. Matching takes time proportional to name times expression,
+/// whatever the expression. Throws ConfigError ("pattern.syntax") naming `field` and the expression
+/// for anything else, and for one that is too large.
 class ModulePattern {
  public:
   ModulePattern(std::string_view expression, std::string_view field);

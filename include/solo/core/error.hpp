@@ -109,7 +109,7 @@ template <std::derived_from<Error> E, class... Args>
 }
 
 /// Untrusted text made fit for a one-line message: in single quotes, control characters and invalid
-/// UTF-8 as \xNN, at most `limit` bytes of it.
+/// UTF-8 as `\\xNN`, at most `limit` bytes of it.
 [[nodiscard]] inline std::string quoted(std::string_view text, std::size_t limit = 120) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "'";

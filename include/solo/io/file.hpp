@@ -15,7 +15,7 @@
 namespace solo::inline SOLO_ABI {
 
 /// Untrusted text without quotes for a one-line message: control characters and invalid UTF-8 as
-/// \xNN, at most `limit` bytes of it.
+/// `\\xNN`, at most `limit` bytes of it.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
 /// How messages name a file: its path, printable, the end of it when it is long.
 [[nodiscard]] std::string display_name(const std::filesystem::path& path);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// The whole library. Convenient, and slow to compile; every other header works alone too.
+/// @namespace solo
+/// The library. solo::detail is not for users.
 #pragma once
 
 #include <solo/adapters/adapters.hpp>

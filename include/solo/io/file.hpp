@@ -110,6 +110,10 @@ class AtomicFile {
 /// Writes a whole file through AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// Removes what AtomicFile left in a folder when a process that runs no more was killed. Never
+/// throws: what cannot be removed stays.
+void remove_stale_temporaries(const std::filesystem::path& folder) noexcept;
+
 /// How AppendFile opens.
 struct AppendOptions {
   bool truncate = false;  ///< start anew

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <exception>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -16,6 +19,9 @@
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
+
+/// What the names of AtomicFile's temporary files begin with; the process's number follows.
+inline constexpr std::string_view kTemporaryPrefix = ".solo-tmp-";
 
 /// The system's words for an errno value.
 [[nodiscard]] SOLO_INLINE std::string system_message(int code) {
@@ -225,7 +231,8 @@ SOLO_INLINE AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::
   }
   constexpr int kAttempts = 10000;  // leftovers of a killed process with the same number
   for (int i = 0; i < kAttempts && !file_.open(); ++i) {
-    temporary_ = detail::directory_of(target_) / concat(".solo-tmp-", ::getpid(), "-", i);
+    temporary_ =
+        detail::directory_of(target_) / concat(detail::kTemporaryPrefix, ::getpid(), "-", i);
     file_ = detail::FileDescriptor(detail::open_retrying(
         temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, exists ? 0600 : 0666));
     if (!file_.open() && errno != EEXIST) break;
@@ -287,6 +294,25 @@ SOLO_INLINE void write_file_atomically(const std::filesystem::path& path, std::s
   AtomicFile file(path);
   file.write(text);
   file.commit();
+}
+
+SOLO_INLINE void remove_stale_temporaries(const std::filesystem::path& folder) noexcept {
+  try {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (!name.starts_with(detail::kTemporaryPrefix)) continue;
+      ::pid_t owner = 0;
+      const char* const begin = name.data() + detail::kTemporaryPrefix.size();
+      const char* const end = name.data() + name.size();
+      const auto [rest, code] = std::from_chars(begin, end, owner);
+      if (code != std::errc() || owner <= 0 || rest == end || *rest != '-') continue;
+      if (::kill(owner, 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
+    }
+  } catch (const std::exception&) {  // out of memory, or a name that cannot be read
+    return;
+  }
 }
 
 SOLO_INLINE AppendFile::AppendFile(std::filesystem::path path, const AppendOptions& options)

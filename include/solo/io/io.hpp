@@ -3,6 +3,7 @@
 /// Files, JSON and safetensors.
 #pragma once
 
+#include <solo/io/checksum.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/finite.hpp>
 #include <solo/io/json.hpp>

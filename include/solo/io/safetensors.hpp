@@ -38,6 +38,10 @@ class SafetensorsFile {
     return header_.metadata;
   }
 
+  /// Throws FormatError "safetensors.checksum" unless the metadata entry `key` is there and is what
+  /// write_safetensors() puts into checksum_key for this length and header.
+  void check_header(const std::string& key) const;
+
   /// Reads the elements of a tensor of this file, row-major, as T. Throws ShapeError
   /// "safetensors.buffer" when `out` has another size, FormatError "safetensors.not_weights" for a
   /// dtype that is not F16, BF16, F32 or F64, NumericError "numeric.nonfinite" for NaN or infinity

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/checksum.hpp>
 #include <solo/io/finite.hpp>
 #include <solo/io/safetensors.hpp>
 
@@ -61,6 +62,22 @@ SOLO_INLINE const TensorInfo& SafetensorsFile::at(std::string_view name) const {
                       ", found none");
   }
   return *info;
+}
+
+SOLO_INLINE void SafetensorsFile::check_header(const std::string& key) const {
+  std::string beginning(static_cast<std::size_t>(header_.data_begin), '\0');
+  file_.read_at(0, std::as_writable_bytes(std::span(beginning)));
+  const auto stored = metadata().find(key);
+  const std::size_t at = detail::header_checksum_at(beginning, key);
+  if (stored == metadata().end() || stored->second.size() != 16 || at == std::string::npos) {
+    fail<FormatError>("safetensors.checksum", name(), ": expected a checksum of the header as ",
+                      quoted(key), ", found none");
+  }
+  const std::string found = detail::header_checksum(beginning, at);
+  if (stored->second != found) {
+    fail<FormatError>("safetensors.checksum", name(), ": the header is damaged: expected checksum ",
+                      quoted(stored->second), ", found ", quoted(found));
+  }
 }
 
 template <class Raw, class Out>

@@ -26,6 +26,9 @@ struct TensorRef {
 struct SafetensorsWriteOptions {
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
   DType dtype = DType::float32;  ///< of every tensor in the file
+  /// If not empty: a metadata entry of this name gets the checksum of length and header, with
+  /// zeros in its own place.
+  std::string checksum_key = {};
 };
 
 /// Writes a whole file through AtomicFile: when anything fails the old file stays. The data is

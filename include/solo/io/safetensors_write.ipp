@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/checksum.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/finite.hpp>
 #include <solo/io/json.hpp>
@@ -120,7 +121,9 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
 
   Json header = Json::object();
   auto& fields = static_cast<Json::object_t::Container&>(header.get_ref<Json::object_t&>());
-  if (!options.metadata.empty()) fields.emplace_back("__metadata__", options.metadata);
+  std::map<std::string, std::string> metadata = options.metadata;
+  if (!options.checksum_key.empty()) metadata[options.checksum_key] = std::string(16, '0');
+  if (!metadata.empty()) fields.emplace_back("__metadata__", metadata);
   std::uint64_t end = 0;
   const std::string* previous = nullptr;
   for (const TensorRef* tensor : sorted) {
@@ -151,8 +154,14 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
     prefix[i] = static_cast<char>(text.size() >> (8 * i) & 0xFFU);
   }
 
+  std::string beginning = prefix + text;
+  if (!options.checksum_key.empty()) {
+    const std::size_t at = detail::header_checksum_at(beginning, options.checksum_key);
+    beginning.replace(at, 16, detail::header_checksum(beginning, at));
+  }
+
   AtomicFile file(path);
-  file.write(prefix + text);
+  file.write(beginning);
   for (const TensorRef* tensor : sorted) {
     detail::write_tensor(file, *tensor, options.dtype, where);
   }

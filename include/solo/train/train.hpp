@@ -3,10 +3,15 @@
 /// Everything of train/.
 #pragma once
 
+#include <solo/train/checkpoint.hpp>
+#include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/progress.hpp>
+#include <solo/train/run_identity.hpp>
+#include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_info.hpp>
+#include <solo/train/train_json.hpp>
 #include <solo/train/train_log.hpp>
 #include <solo/train/train_plan.hpp>
 #include <solo/train/trainer.hpp>

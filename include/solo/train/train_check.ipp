@@ -3,9 +3,12 @@
 
 #include <solo/adapters/model_adapters.hpp>
 #include <solo/data/dataset.hpp>
+#include <solo/io/finite.hpp>
 #include <solo/optim/clip.hpp>
 #include <solo/train/train_check.hpp>
 
+#include <cmath>
+#include <limits>
 #include <optional>
 
 namespace solo::inline SOLO_ABI {
@@ -87,7 +90,31 @@ void refuse_loss(GPT2<T>& model, std::int64_t step, double loss) {
                      " although all weights are finite: the activations overflow");
 }
 
+template <Scalar T>
+void require_square(double norm, std::int64_t step) {
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
+  if (norm <= std::sqrt(kMost)) return;
+  fail<NumericError>("numeric.gradient", "step ", step, ": the norm of the gradient is ", norm,
+                     "; its square is beyond ", to_string(detail::kDTypeOf<T>));
+}
+
+template <Scalar T>
+void require_finite(const std::vector<Parameter<T>*>& parameters, std::int64_t step) {
+  for (const Parameter<T>* p : parameters) {
+    if (detail::all_finite(p->value().span())) continue;
+    if (const auto found = detail::find_non_finite(*p)) {
+      fail<NumericError>("numeric.parameter", "step ", step, ": ", quoted(p->name()), " is ",
+                         detail::non_finite_name(found->value), " at element ", found->at,
+                         " after the update");
+    }
+  }
+}
+
 #if !SOLO_HEADER_ONLY
+template void require_square<float>(double, std::int64_t);
+template void require_square<double>(double, std::int64_t);
+template void require_finite(const std::vector<Parameter<float>*>&, std::int64_t);
+template void require_finite(const std::vector<Parameter<double>*>&, std::int64_t);
 template std::vector<Parameter<float>*> require_trainable(GPT2<float>&);
 template std::vector<Parameter<double>*> require_trainable(GPT2<double>&);
 template void refuse_loss(GPT2<float>&, std::int64_t, double);

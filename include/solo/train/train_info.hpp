@@ -6,7 +6,10 @@
 #include <solo/core/scalar.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
@@ -42,16 +45,28 @@ struct EvalInfo {
   Index tokens = 0;        ///< scored
 };
 
+/// What a run goes on from.
+struct ResumeInfo {
+  std::filesystem::path checkpoint = {};
+  std::int64_t step = 0;                  ///< finished when it was saved
+  std::vector<std::string> skipped = {};  ///< why newer checkpoints were not taken, a line each
+};
+
 /// What Trainer::train did.
 struct TrainResult {
-  std::int64_t steps = 0;
+  std::int64_t steps = 0;  ///< of the whole run, those before a resume included
   double epochs = 0.0;
   bool stopped = false;                          ///< by request_stop() or a callback
+  bool stopped_early = false;                    ///< by early_stopping
+  std::optional<ResumeInfo> resumed = {};        ///< with resume
+  std::filesystem::path checkpoint = {};         ///< the last one that was written; empty: none
+  std::optional<double> best_eval_loss = {};     ///< with early_stopping or load_best_model_at_end
+  std::int64_t best_step = 0;                    ///< when that was
   std::optional<double> train_loss = {};         ///< mean over the scored tokens of all steps
-  std::optional<double> eval_loss = {};          ///< after the last step
+  std::optional<double> eval_loss = {};          ///< after the last step, or the best one
   std::optional<double> initial_eval_loss = {};  ///< before the first, with eval_on_start
-  /// Over all steps but the first two, from a batch in memory to updated weights; none for two or
-  /// fewer steps.
+  /// Over all steps of this call but the first two, from a batch in memory to updated weights; none
+  /// for two or fewer steps.
   std::optional<double> examples_per_second = {};
   std::optional<double> tokens_per_second = {};  ///< rows computed
   std::int64_t peak_rss_bytes = 0;               ///< of the process so far; 0: unknown

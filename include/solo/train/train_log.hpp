@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ struct TrainerState {
   std::int64_t eval_steps = 0;
   Index train_batch_size = 0;
   std::int64_t num_input_tokens_seen = 0;
+  std::int64_t save_steps = 0;
+  std::optional<double> best_metric = {};  ///< lowest eval_loss; none when it is not asked for
+  std::int64_t best_global_step = 0;
+  std::string best_model_checkpoint = {};
   std::vector<LogEntry> log_history = {};
 
   /// The text of a trainer_state.json.
@@ -44,8 +49,9 @@ class TrainLog {
  public:
   /// Touches no file. Throws as training_args_json.
   explicit TrainLog(const TrainerOptions& options);
-  /// Makes the folder and starts log.jsonl anew; does nothing the second time. Throws IoError.
-  void open();
+  /// Makes the folder and starts log.jsonl anew with the entries of a run that goes on; does
+  /// nothing the second time. Throws IoError.
+  void open(std::span<const LogEntry> history = {});
   /// Adds a line, flushed. Opens if need be.
   void write(const LogEntry& entry);
   /// Replaces trainer_state.json. Opens if need be.

@@ -79,17 +79,32 @@ class Trainer {
     return *this;
   }
 
+  /// Calls f(const ResumeInfo&) when a run goes on from a checkpoint, before its first step.
+  template <class F>
+  Trainer& on_resume(F&& f) {
+    on_resume_.push_back(detail::make_callback<ResumeInfo>(std::forward<F>(f)));
+    return *this;
+  }
+
   /// Trains, a fresh optimizer each time; `valid` is evaluated as the options say and at the end.
   /// Throws before anything is changed or written: ConfigError when nothing trains
   /// ("train.nothing") or is scored ("loss.labels"), ShapeError for ids beyond the vocabulary
   /// ("ids.range") or sequences longer than n_positions ("sequence.length"). NumericError
   /// ("numeric.loss", "numeric.gradient") names step and tensor when a loss or gradient is not
-  /// finite; the model then is as after the step before. IoError when a log cannot be written.
+  /// finite, or its square is beyond T; the model then is as after the step before.
+  /// "numeric.parameter": an update made a parameter infinite or NaN, and the model keeps it; the
+  /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written.
+  ///
+  /// With `resume` it goes on from the newest checkpoint that can be read, whatever the trained
+  /// tensors hold now, and ends with the bits of a run that was never stopped. Throws as
+  /// CheckpointKeeper::resume; without it ConfigError ("checkpoint.exists") when the output folder
+  /// has checkpoints.
   TrainResult train(const Dataset& train);
   TrainResult train(const Dataset& train, const Dataset& valid);
 
   /// Lets train() return after the step that runs now (or at once when it has not begun a step), as
-  /// if it were the last, but for the evaluation at the end. Safe from any thread and from a signal
+  /// if it were the last, but for the evaluation at the end; with an output_dir a checkpoint is
+  /// saved. Safe from any thread and from a signal
   /// handler.
   void request_stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
 
@@ -105,6 +120,7 @@ class Trainer {
   std::vector<detail::Callback<StepInfo>> on_step_;
   std::vector<detail::Callback<LogEntry>> on_log_;
   std::vector<detail::Callback<EvalInfo>> on_eval_;
+  std::vector<detail::Callback<ResumeInfo>> on_resume_;
   std::atomic<bool> stop_ = false;
 };
 

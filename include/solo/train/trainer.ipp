@@ -4,7 +4,9 @@
 #include <solo/data/dataset.hpp>
 #include <solo/optim/adamw.hpp>
 #include <solo/optim/clip.hpp>
+#include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/peak_memory.hpp>
+#include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
 #include <solo/train/train_plan.hpp>
@@ -16,27 +18,6 @@
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
-
-/// Sums over steps.
-struct TrainSums {
-  double loss = 0.0;
-  Index scored_tokens = 0;
-  Index tokens = 0;
-  Index examples = 0;
-  double seconds = 0.0;
-
-  void add(const StepInfo& info, double loss_sum) {
-    loss += loss_sum;
-    scored_tokens += info.scored_tokens;
-    tokens += info.tokens;
-    examples += info.examples;
-    seconds += info.seconds;
-  }
-  [[nodiscard]] std::optional<double> mean_loss() const {
-    if (scored_tokens == 0) return std::nullopt;
-    return loss / static_cast<double>(scored_tokens);
-  }
-};
 
 template <Scalar T>
 [[nodiscard]] AdamW<T> make_optimizer(const TrainerOptions& options,
@@ -67,22 +48,31 @@ class Trainer<T>::Run {
         plan_(options_, train.size()),
         parameters_(require_trainable(model_)),
         optimizer_(detail::make_optimizer(options_, parameters_, model_.pool())),
-        tape_(model_.pool()) {}
+        tape_(model_.pool()),
+        keeper_(
+            {.model = model_, .options = options_, .plan = plan_, .train = train, .valid = valid},
+            optimizer_) {}
 
   [[nodiscard]] TrainResult run() {
     TrainResult result;
-    if (valid_ != nullptr && options_.eval_on_start) result.initial_eval_loss = evaluate();
-    optimizer_.zero_grad();
-    while (step_ < plan_.max_steps && !trainer_.stop_.load(std::memory_order_relaxed)) {
-      const StepInfo info = take_step();
-      tell(trainer_.on_step_, info);
-      if (step_ % options_.logging_steps == 0) log_loss(info);
-      last_ = info;
-      if (options_.eval_steps > 0 && step_ % options_.eval_steps == 0) evaluate();
+    if (options_.resume) {
+      result.resumed = keeper_.resume(state_);
+      first_step_ = state_.step;
+      tell(trainer_.on_resume_, *result.resumed);
+    } else {
+      keeper_.require_none();
+      if (valid_ != nullptr && options_.eval_on_start) state_.initial_eval_loss = evaluate();
     }
-    result.stopped = step_ < plan_.max_steps;
-    if (since_log_.examples > 0) log_loss(last_);
-    if (valid_ != nullptr && !result.stopped && evaluated_ != step_) evaluate();
+    optimizer_.zero_grad();
+    while (!done() && !trainer_.stop_.load(std::memory_order_relaxed)) advance();
+    result.stopped = !done();
+    if (result.stopped) {
+      // Before the entry below, which the run that goes on from here does not have.
+      if (!options_.output_dir.empty() && state_.step > first_step_) save();
+      if (state_.since_log.examples > 0) log_loss();
+    } else {
+      complete();
+    }
     finish(result);
     return result;
   }
@@ -138,7 +128,7 @@ class Trainer<T>::Run {
 
   /// Gradients, clip, update. Nothing is changed when it throws.
   [[nodiscard]] StepInfo take_step() {
-    const std::int64_t step = step_ + 1;
+    const std::int64_t step = state_.step + 1;
     const Window window = gather(step);
     const auto start = std::chrono::steady_clock::now();
     StepInfo info{.step = step,
@@ -155,7 +145,7 @@ class Trainer<T>::Run {
         sum = accumulate(window, step);
         info.loss = sum / static_cast<double>(window.scored_tokens);
         info.grad_norm = gradient_norm(parameters_, {.pool = model_.pool(), .step = step});
-        log_.open();
+        open_log();
       } catch (...) {
         optimizer_.zero_grad();
         throw;
@@ -163,50 +153,108 @@ class Trainer<T>::Run {
       const double clip =
           options_.max_grad_norm > 0.0 ? clip_factor(info.grad_norm, options_.max_grad_norm) : 1.0;
       optimizer_.set_learning_rate(info.learning_rate);
+      require_square<T>(info.grad_norm * clip, step);
       optimizer_.step({.gradient_scale = clip, .check_finite = false});
       optimizer_.zero_grad();
+      require_finite(parameters_, step);
     }
     info.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    step_ = step;
-    all_.add(info, sum);
-    since_log_.add(info, sum);
-    if (step > kUntimedSteps) timed_.add(info, sum);
+    state_.step = step;
+    state_.learning_rate = info.learning_rate;
+    state_.grad_norm = info.grad_norm;
+    state_.all.add(info, sum);
+    state_.since_log.add(info, sum);
+    if (step > first_step_ + kUntimedSteps) {
+      timed_.add(info, sum);
+      timed_seconds_ += info.seconds;
+    }
     return info;
   }
+
+  [[nodiscard]] bool early() const noexcept {
+    return options_.early_stopping > 0 && state_.worse_evaluations >= options_.early_stopping;
+  }
+  [[nodiscard]] bool done() const noexcept { return state_.step >= plan_.max_steps || early(); }
+
+  /// A step and what is due after it. The end of the run is for complete().
+  void advance() {
+    tell(trainer_.on_step_, take_step());
+    if (state_.step % options_.logging_steps == 0) log_loss();
+    if (options_.eval_steps > 0 && state_.step % options_.eval_steps == 0) evaluate();
+    const bool due = options_.save_steps > 0 && state_.step % options_.save_steps == 0;
+    if (!done() && (due || best_is_new())) save();
+  }
+
+  /// The last log entry, evaluation and checkpoint; then the best weights.
+  void complete() {
+    if (state_.since_log.examples > 0) log_loss();
+    if (valid_ != nullptr && state_.evaluated != state_.step) evaluate();
+    if (state_.step > first_step_ && (options_.save_steps > 0 || best_is_new())) save();
+    if (options_.load_best_model_at_end && state_.best_step != state_.step) {
+      keeper_.load_weights(state_.best_step);
+    }
+  }
+
+  [[nodiscard]] bool tracks_best() const noexcept {
+    return options_.early_stopping > 0 || options_.load_best_model_at_end;
+  }
+  /// Whether this step has the lowest eval_loss, and a checkpoint is wanted of it.
+  [[nodiscard]] bool best_is_new() const noexcept {
+    return options_.load_best_model_at_end && state_.best_step == state_.step;
+  }
+
+  void save() {
+    open_log();
+    keeper_.save(state_);
+    saved_ = state_.step;
+    log_.write_state(trainer_state());
+  }
+  void open_log() { log_.open(state_.log_history); }
 
   [[nodiscard]] LrSchedule schedule() const noexcept {
     return {options_.lr_scheduler, options_.warmup_steps, plan_.max_steps};
   }
 
-  void log_loss(const StepInfo& info) {
-    write({.step = step_,
-           .epoch = plan_.epoch_after(step_),
-           .loss = since_log_.mean_loss(),
-           .learning_rate = info.learning_rate,
-           .grad_norm = info.grad_norm});
-    since_log_ = {};
+  void log_loss() {
+    write({.step = state_.step,
+           .epoch = plan_.epoch_after(state_.step),
+           .loss = state_.since_log.mean_loss(),
+           .learning_rate = state_.learning_rate,
+           .grad_norm = state_.grad_norm});
+    state_.since_log = {};
   }
 
   double evaluate() {
+    const std::int64_t step = state_.step;
     Score score;
     try {
       score = model_.score(*valid_, {.batch_size = options_.eval_batch_size});
     } catch (const NumericError& error) {
-      fail<NumericError>("numeric.loss", "evaluation after step ", step_, ": ", error.what());
+      fail<NumericError>("numeric.loss", "evaluation after step ", step, ": ", error.what());
     }
-    evaluated_ = step_;
-    eval_loss_ = score.loss;
-    write({.step = step_, .epoch = plan_.epoch_after(step_), .eval_loss = score.loss});
-    tell(trainer_.on_eval_, EvalInfo{.step = step_,
-                                     .epoch = plan_.epoch_after(step_),
+    state_.evaluated = step;
+    state_.eval_loss = score.loss;
+    if (step > 0 && tracks_best()) {
+      if (!state_.best_metric || score.loss < *state_.best_metric) {
+        state_.best_metric = score.loss;
+        state_.best_step = step;
+        state_.worse_evaluations = 0;
+      } else {
+        ++state_.worse_evaluations;
+      }
+    }
+    write({.step = step, .epoch = plan_.epoch_after(step), .eval_loss = score.loss});
+    tell(trainer_.on_eval_, EvalInfo{.step = step,
+                                     .epoch = plan_.epoch_after(step),
                                      .eval_loss = score.loss,
                                      .tokens = score.tokens});
     return score.loss;
   }
 
   void write(const LogEntry& entry) {
+    open_log();
     log_.write(entry);
-    history_.push_back(entry);
+    state_.log_history.push_back(entry);
     tell(trainer_.on_log_, entry);
   }
 
@@ -217,25 +265,41 @@ class Trainer<T>::Run {
     }
   }
 
+  [[nodiscard]] TrainerState trainer_state() const {
+    return {.epoch = plan_.epoch_after(state_.step),
+            .global_step = state_.step,
+            .max_steps = plan_.max_steps,
+            .num_train_epochs = plan_.epochs(),
+            .logging_steps = options_.logging_steps,
+            .eval_steps = options_.eval_steps,
+            .train_batch_size = options_.batch_size,
+            .num_input_tokens_seen = state_.all.tokens,
+            .save_steps = options_.save_steps,
+            .best_metric = state_.best_metric,
+            .best_global_step = state_.best_step,
+            .best_model_checkpoint =
+                state_.best_metric ? keeper_.file_of(state_.best_step).string() : "",
+            .log_history = state_.log_history};
+  }
+
   void finish(TrainResult& result) {
-    result.steps = step_;
-    result.epochs = plan_.epoch_after(step_);
-    result.train_loss = all_.mean_loss();
-    if (evaluated_ > 0) result.eval_loss = eval_loss_;
-    if (timed_.seconds > 0.0) {
-      result.examples_per_second = static_cast<double>(timed_.examples) / timed_.seconds;
-      result.tokens_per_second = static_cast<double>(timed_.tokens) / timed_.seconds;
+    result.steps = state_.step;
+    result.epochs = plan_.epoch_after(state_.step);
+    result.stopped_early = !result.stopped && state_.step < plan_.max_steps;
+    if (saved_ > 0) result.checkpoint = keeper_.file_of(saved_);
+    result.best_eval_loss = state_.best_metric;
+    result.best_step = state_.best_step;
+    result.train_loss = state_.all.mean_loss();
+    result.initial_eval_loss = state_.initial_eval_loss;
+    if (state_.evaluated.value_or(0) > 0) result.eval_loss = state_.eval_loss;
+    if (!result.stopped && options_.load_best_model_at_end) result.eval_loss = state_.best_metric;
+    if (timed_seconds_ > 0.0) {
+      result.examples_per_second = static_cast<double>(timed_.examples) / timed_seconds_;
+      result.tokens_per_second = static_cast<double>(timed_.tokens) / timed_seconds_;
     }
     for (const Parameter<T>* p : parameters_) result.trainable += p->size();
-    log_.write_state({.epoch = result.epochs,
-                      .global_step = step_,
-                      .max_steps = plan_.max_steps,
-                      .num_train_epochs = plan_.epochs(),
-                      .logging_steps = options_.logging_steps,
-                      .eval_steps = options_.eval_steps,
-                      .train_batch_size = options_.batch_size,
-                      .num_input_tokens_seen = all_.tokens,
-                      .log_history = history_});
+    open_log();
+    log_.write_state(trainer_state());
     result.peak_rss_bytes = peak_rss_bytes();
   }
 
@@ -251,15 +315,13 @@ class Trainer<T>::Run {
   std::vector<Parameter<T>*> parameters_;
   AdamW<T> optimizer_;
   Tape<T> tape_;
+  CheckpointKeeper<T> keeper_;
 
-  std::int64_t step_ = 0;
-  std::int64_t evaluated_ = -1;  // the step of the last evaluation
-  double eval_loss_ = 0.0;
-  StepInfo last_;
-  detail::TrainSums all_;
-  detail::TrainSums since_log_;
-  detail::TrainSums timed_;
-  std::vector<LogEntry> history_;
+  RunState state_;
+  std::int64_t first_step_ = 0;  // what had been done before
+  std::int64_t saved_ = 0;       // the step of the last checkpoint written here
+  TrainSums timed_;
+  double timed_seconds_ = 0.0;
 };
 
 template <Scalar T>
@@ -285,7 +347,12 @@ TrainResult Trainer<T>::start(const Dataset& train, const Dataset* valid) {
     ~Reset() { stop.store(false, std::memory_order_relaxed); }
   } const reset{stop_};
   check_data(model_.config(), train, "training data");
-  if (valid != nullptr) check_data(model_.config(), *valid, "validation data");
+  if (valid != nullptr) {
+    check_data(model_.config(), *valid, "validation data");
+  } else if (options_.early_stopping > 0 || options_.load_best_model_at_end) {
+    fail<ConfigError>("train.options",
+                      "early_stopping and load_best_model_at_end: need validation data");
+  }
   return Run(*this, train, valid).run();
 }
 

@@ -39,6 +39,15 @@ struct TrainerOptions {
   std::int64_t eval_steps = 0;      ///< 0: evaluate at the end only
   bool eval_on_start = false;       ///< evaluate before the first step too
   Index eval_batch_size = 8;
+  std::int64_t save_steps = 0;        ///< between checkpoints; 0: only when the run is stopped
+  std::int64_t save_total_limit = 2;  ///< checkpoints that are kept; 0: all
+  /// Stop after so many evaluations in a row without a lower eval_loss; 0: never.
+  std::int64_t early_stopping = 0;
+  /// Save a checkpoint at each new lowest eval_loss, keep it, and return to it at the end.
+  bool load_best_model_at_end = false;
+  bool resume = false;  ///< go on from the newest checkpoint that can be read
+  /// The folder that has the checkpoints, or one of them; empty: output_dir.
+  std::filesystem::path resume_from = {};
   /// Text of a JSON object whose fields are added to training_args.json, such as the separator.
   std::string extra_args = {};
 

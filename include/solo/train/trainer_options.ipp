@@ -43,6 +43,19 @@ SOLO_INLINE void TrainerOptions::validate() const {
   require_at_least(1, "logging_steps", logging_steps);
   require_at_least(0, "eval_steps", eval_steps);
   require_at_least(1, "eval_batch_size", eval_batch_size);
+  require_at_least(0, "save_steps", save_steps);
+  require_at_least(0, "save_total_limit", save_total_limit);
+  require_at_least(0, "early_stopping", early_stopping);
+  const auto require = [](bool good, std::string_view what) {
+    if (!good) fail<ConfigError>("train.options", what);
+  };
+  require(save_steps == 0 || !output_dir.empty(), "save_steps: needs an output_dir");
+  require(early_stopping == 0 || eval_steps > 0, "early_stopping: needs eval_steps above 0");
+  require(!load_best_model_at_end || (eval_steps > 0 && !output_dir.empty()),
+          "load_best_model_at_end: needs eval_steps above 0 and an output_dir");
+  require(!resume || !output_dir.empty() || !resume_from.empty(),
+          "resume: needs an output_dir or resume_from");
+  require(resume || resume_from.empty(), "resume_from: needs resume");
 }
 
 }  // namespace solo::inline SOLO_ABI

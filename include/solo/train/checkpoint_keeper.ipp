@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/model_adapters.hpp>
+#include <solo/core/error.hpp>
+#include <solo/io/file.hpp>
+#include <solo/train/checkpoint_keeper.hpp>
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+
+template <Scalar T>
+CheckpointKeeper<T>::CheckpointKeeper(const RunParts<T>& parts, AdamW<T>& optimizer)
+    : parts_(parts) {
+  if (const std::string adapter = parts_.model.active_adapter(); !adapter.empty()) {
+    for (Parameter<T>* p : parts_.model.adapter(adapter).parameters()) {
+      slots_[p->name()].parameter = p;
+    }
+  } else {
+    for (Parameter<T>* p : optimizer.parameters()) slots_[p->name()].parameter = p;
+  }
+  optimizer.visit([this](AdamWState<T> state) {
+    Slot& slot = slots_[state.name];
+    slot.m = &state.m;
+    slot.v = &state.v;
+    slot.updates = &state.step;
+  });
+}
+
+template <Scalar T>
+void CheckpointKeeper<T>::require_none() const {
+  const std::filesystem::path& folder = parts_.options.output_dir;
+  if (folder.empty()) return;
+  const std::vector<CheckpointFile> found = find_checkpoints(folder);
+  if (found.empty()) return;
+  fail<ConfigError>("checkpoint.exists", display_name(found.front().path),
+                    ": a checkpoint of an earlier run: resume to go on from it, or remove it or "
+                    "take another output folder to start anew");
+}
+
+template <Scalar T>
+const std::string& CheckpointKeeper<T>::identity() {
+  if (identity_.empty()) identity_ = run_identity(parts_);
+  return identity_;
+}
+
+template <Scalar T>
+void CheckpointKeeper<T>::require_tensors(const Checkpoint<T>& checkpoint,
+                                          const std::string& source) const {
+  const auto refuse = [&](std::string_view name, std::string_view why) {
+    fail<ConfigError>("checkpoint.run", source, ": tensor ", quoted(name), ' ', why);
+  };
+  std::size_t found = 0;
+  for (const CheckpointTensor<T>& tensor : checkpoint.tensors) {
+    const auto slot = slots_.find(tensor.name);
+    if (slot == slots_.end()) refuse(tensor.name, "is not one that this run trains");
+    if (slot->second.parameter->shape() != tensor.value.shape()) {
+      refuse(tensor.name, "has another shape than in this run");
+    }
+    if ((slot->second.m != nullptr) != tensor.trains) {
+      refuse(tensor.name, tensor.trains ? "is frozen in this run" : "trains in this run");
+    }
+    ++found;
+  }
+  if (found == slots_.size()) return;
+  for (const auto& [name, slot] : slots_) {
+    const auto same = [&n = name](const CheckpointTensor<T>& t) { return t.name == n; };
+    if (std::none_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), same)) {
+      refuse(name, "of this run is not in it");
+    }
+  }
+}
+
+template <Scalar T>
+ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
+  const TrainerOptions& options = parts_.options;
+  FoundCheckpoint<T> found = read_newest_checkpoint<T>(
+      options.resume_from.empty() ? options.output_dir : options.resume_from);
+  const std::string source = display_name(found.path);
+  require_same_run(found.checkpoint.run, identity(), source);
+  require_tensors(found.checkpoint, source);
+  if (found.checkpoint.state.step > parts_.plan.max_steps) {
+    fail<ConfigError>("checkpoint.run", source, ": it is of step ", found.checkpoint.state.step,
+                      ", beyond the ", parts_.plan.max_steps, " steps of this run");
+  }
+  for (CheckpointTensor<T>& tensor : found.checkpoint.tensors) {
+    const Slot& slot = slots_.find(tensor.name)->second;
+    slot.parameter->value() = std::move(tensor.value);
+    if (!tensor.trains) continue;
+    *slot.m = std::move(tensor.m);
+    *slot.v = std::move(tensor.v);
+    *slot.updates = tensor.updates;
+  }
+  state = std::move(found.checkpoint.state);
+  return {
+      .checkpoint = std::move(found.path), .step = state.step, .skipped = std::move(found.skipped)};
+}
+
+template <Scalar T>
+void CheckpointKeeper<T>::save(const RunState& state) {
+  std::vector<CheckpointTensorRef<T>> tensors;
+  for (const auto& [name, slot] : slots_) {
+    tensors.push_back({.name = name,
+                       .value = &slot.parameter->value(),
+                       .m = slot.m,
+                       .v = slot.v,
+                       .updates = slot.updates != nullptr ? *slot.updates : 0});
+  }
+  write_checkpoint<T>(parts_.options.output_dir / checkpoint_name(state.step),
+                      {.state = state, .run = identity(), .tensors = tensors});
+  remove_old(state);
+}
+
+template <Scalar T>
+void CheckpointKeeper<T>::remove_old(const RunState& state) const {
+  const std::int64_t limit = parts_.options.save_total_limit;
+  if (limit == 0) return;
+  std::set<std::int64_t> keep = {state.step};
+  if (state.best_metric && !file_of(state.best_step).empty()) keep.insert(state.best_step);
+  const std::vector<CheckpointFile> files = find_checkpoints(parts_.options.output_dir);
+  for (const CheckpointFile& file : files) {
+    if (file.step < state.step && std::cmp_less(keep.size(), limit)) keep.insert(file.step);
+  }
+  for (const CheckpointFile& file : files) {
+    // What cannot be removed costs room and nothing else.
+    std::error_code ignored;
+    if (file.step < state.step && !keep.contains(file.step)) {
+      std::filesystem::remove(file.path, ignored);
+    }
+  }
+}
+
+template <Scalar T>
+void CheckpointKeeper<T>::load_weights(std::int64_t step) {
+  const std::filesystem::path path = parts_.options.output_dir / checkpoint_name(step);
+  Checkpoint<T> checkpoint = read_checkpoint<T>(path);
+  require_tensors(checkpoint, display_name(path));
+  for (CheckpointTensor<T>& tensor : checkpoint.tensors) {
+    slots_.find(tensor.name)->second.parameter->value() = std::move(tensor.value);
+  }
+}
+
+template <Scalar T>
+std::filesystem::path CheckpointKeeper<T>::file_of(std::int64_t step) const {
+  if (parts_.options.output_dir.empty()) return {};
+  std::filesystem::path path = parts_.options.output_dir / checkpoint_name(step);
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? path : std::filesystem::path();
+}
+
+#if !SOLO_HEADER_ONLY
+template class CheckpointKeeper<float>;
+template class CheckpointKeeper<double>;
+#endif
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/adapters/model_adapters.hpp>
+#include <solo/core/error.hpp>
+#include <solo/io/checksum.hpp>
+#include <solo/io/json.hpp>
+#include <solo/io/json_fields.hpp>
+#include <solo/train/run_identity.hpp>
+#include <solo/train/train_json.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Options that change no number of the steps.
+inline constexpr std::array<std::string_view, 11> kHarmlessOptions = {
+    "epochs",          "max_steps",  "logging_steps",    "eval_steps",     "eval_on_start",
+    "eval_batch_size", "save_steps", "save_total_limit", "early_stopping", "load_best_model_at_end",
+    "warmup_steps"};
+
+template <class Element>
+void add_list(Checksum& checksum, const std::vector<Element>& list) {
+  const auto size = static_cast<std::uint64_t>(list.size());
+  checksum.update(std::as_bytes(std::span(&size, 1)));
+  checksum.update(std::as_bytes(std::span(list)));
+}
+
+}  // namespace detail
+
+SOLO_INLINE std::string fingerprint(const Dataset& data) {
+  Checksum checksum;
+  for (Index i = 0; i < data.size(); ++i) {
+    const Example& example = data[i];
+    detail::add_list(checksum, example.ids);
+    detail::add_list(checksum, example.labels);
+    checksum.update(std::as_bytes(std::span(&example.context_length, 1)));
+  }
+  return checksum.digits();
+}
+
+template <Scalar T>
+std::string frozen_fingerprint(GPT2<T>& model) {
+  const bool all = model.active_adapter().empty();
+  Checksum checksum;
+  for (const Parameter<T>* p : model.parameters()) {
+    if (all && p->requires_grad()) continue;
+    checksum.update(concat(p->name(), ' ', to_string(p->shape()), '\n'));
+    const Operand<T> x = p->operand();
+    for (Index row = 0; row < x.rows; ++row) {
+      const Index at = row * x.row_stride;
+      const auto size = static_cast<std::size_t>(x.cols);
+      checksum.update(x.half != nullptr ? std::as_bytes(std::span(x.half + at, size))
+                                        : std::as_bytes(std::span(x.data + at, size)));
+    }
+  }
+  return checksum.digits();
+}
+
+template <Scalar T>
+std::string run_identity(const RunParts<T>& parts) {
+  Json run = detail::to_json(parts.options);
+  for (const std::string_view name : detail::kHarmlessOptions) run.erase(std::string(name));
+  const LrScheduler schedule = parts.options.lr_scheduler;
+  if (schedule != LrScheduler::constant) run["warmup_steps"] = parts.options.warmup_steps;
+  if (schedule == LrScheduler::linear || schedule == LrScheduler::cosine) {
+    run["max_steps"] = parts.plan.max_steps;
+  }
+  run["scalar"] = std::is_same_v<T, double> ? "float64" : "float32";
+  run["config"] = parse_json(parts.model.config().to_json(), "config");
+  const std::string adapter = parts.model.active_adapter();
+  run["adapter_config"] =
+      adapter.empty() ? Json(nullptr)
+                      : parse_json(parts.model.adapter(adapter).config_json(""), "adapter_config");
+  run["base_fingerprint"] = frozen_fingerprint(parts.model);
+  run["train_data_fingerprint"] = fingerprint(parts.train);
+  run["valid_data_fingerprint"] =
+      parts.valid == nullptr ? Json(nullptr) : Json(fingerprint(*parts.valid));
+  return dump_line(run);
+}
+
+namespace detail {
+
+[[noreturn]] SOLO_INLINE void refuse_run(const std::string& where, const Json* stored,
+                                         const Json* expected) {
+  fail<ConfigError>("checkpoint.run", where, ": the checkpoint's run has ",
+                    stored == nullptr ? "none" : describe(*stored), ", this run ",
+                    expected == nullptr ? "none" : describe(*expected));
+}
+
+SOLO_INLINE void require_equal(const Json& stored, const Json& expected, const std::string& where,
+                               bool nested) {
+  const auto path = [&](const std::string& key) {
+    return concat(where, nested ? "." : ": ", printable(key));
+  };
+  for (const auto& [key, value] : expected.items()) {
+    const auto other = stored.find(key);
+    if (other == stored.end()) refuse_run(path(key), nullptr, &value);
+    if (*other == value) continue;
+    if (other->is_object() && value.is_object()) {
+      require_equal(*other, value, path(key), true);
+    }
+    refuse_run(path(key), &*other, &value);
+  }
+  for (const auto& [key, value] : stored.items()) {
+    if (!expected.contains(key)) refuse_run(path(key), &value, nullptr);
+  }
+}
+
+}  // namespace detail
+
+SOLO_INLINE void require_same_run(const std::string& stored, const std::string& expected,
+                                  const std::string& source) {
+  const Json json = parse_json(stored, concat(source, ": run"));
+  if (!json.is_object()) {
+    fail<FormatError>("json.type", source, ": run: expected an object, found ", describe(json));
+  }
+  detail::require_equal(json, parse_json(expected, "this run"), source, false);
+}
+
+#if !SOLO_HEADER_ONLY
+#define SOLO_INSTANTIATE(T)                             \
+  template std::string frozen_fingerprint<T>(GPT2<T>&); \
+  template std::string run_identity<T>(const RunParts<T>&)
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
+}  // namespace solo::inline SOLO_ABI

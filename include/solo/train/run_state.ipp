@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/io/json_fields.hpp>
+#include <solo/train/run_state.hpp>
+#include <solo/train/train_json.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <string_view>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+SOLO_INLINE Json to_json(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+SOLO_INLINE std::optional<double> optional_number(const JsonFields& fields, std::string_view key) {
+  if (fields.value(key).is_null()) return std::nullopt;
+  return fields.number(key);
+}
+
+SOLO_INLINE Json to_json(const TrainSums& sums) {
+  return {{"loss", sums.loss},
+          {"scored_tokens", sums.scored_tokens},
+          {"tokens", sums.tokens},
+          {"examples", sums.examples}};
+}
+
+SOLO_INLINE TrainSums read_sums(const JsonFields& fields) {
+  fields.reject_unknown_keys({"loss", "scored_tokens", "tokens", "examples"});
+  return {.loss = fields.number("loss"),
+          .scored_tokens = fields.integer("scored_tokens", {.min = 0}),
+          .tokens = fields.integer("tokens", {.min = 0}),
+          .examples = fields.integer("examples", {.min = 0})};
+}
+
+SOLO_INLINE LogEntry read_log_entry(const JsonFields& fields) {
+  fields.reject_unknown_keys({"step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss"});
+  const auto number = [&fields](std::string_view key) -> std::optional<double> {
+    if (!fields.has(key)) return std::nullopt;
+    return fields.number(key);
+  };
+  return {.step = fields.integer("step", {.min = 0}),
+          .epoch = fields.number("epoch"),
+          .loss = number("loss"),
+          .learning_rate = number("learning_rate"),
+          .grad_norm = number("grad_norm"),
+          .eval_loss = number("eval_loss")};
+}
+
+}  // namespace detail
+
+SOLO_INLINE std::string RunState::to_json() const {
+  Json out = Json::object();
+  out["step"] = step;
+  out["learning_rate"] = learning_rate;
+  out["grad_norm"] = grad_norm;
+  out["all"] = detail::to_json(all);
+  out["since_log"] = detail::to_json(since_log);
+  out["evaluated"] = evaluated ? Json(*evaluated) : Json(nullptr);
+  out["eval_loss"] = detail::to_json(eval_loss);
+  out["initial_eval_loss"] = detail::to_json(initial_eval_loss);
+  out["best_metric"] = detail::to_json(best_metric);
+  out["best_step"] = best_step;
+  out["worse_evaluations"] = worse_evaluations;
+  out["log_history"] = Json::array();
+  for (const LogEntry& entry : log_history) out["log_history"].push_back(detail::to_json(entry));
+  return dump_line(out);
+}
+
+SOLO_INLINE RunState RunState::from_json(const std::string& text, const std::string& source) {
+  const Json json = parse_json(text, source);
+  const JsonFields fields(json, source);
+  fields.reject_unknown_keys({"step", "learning_rate", "grad_norm", "all", "since_log", "evaluated",
+                              "eval_loss", "initial_eval_loss", "best_metric", "best_step",
+                              "worse_evaluations", "log_history"});
+  RunState state;
+  state.step = fields.integer("step", {.min = 1});
+  state.learning_rate = fields.number("learning_rate");
+  state.grad_norm = fields.number("grad_norm");
+  state.all = detail::read_sums(fields.object("all"));
+  state.since_log = detail::read_sums(fields.object("since_log"));
+  if (!fields.value("evaluated").is_null()) {
+    state.evaluated = fields.integer("evaluated", {.min = 0, .max = state.step});
+  }
+  state.eval_loss = detail::optional_number(fields, "eval_loss");
+  state.initial_eval_loss = detail::optional_number(fields, "initial_eval_loss");
+  state.best_metric = detail::optional_number(fields, "best_metric");
+  state.best_step = fields.integer("best_step", {.min = 0, .max = state.step});
+  state.worse_evaluations = fields.integer("worse_evaluations", {.min = 0});
+  const Json& history = fields.value("log_history");
+  if (!history.is_array()) fields.refuse("log_history", "a list");
+  for (const Json& entry : history) {
+    state.log_history.push_back(detail::read_log_entry(JsonFields(entry, source, "log_history")));
+  }
+  return state;
+}
+
+}  // namespace solo::inline SOLO_ABI

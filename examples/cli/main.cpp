@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The `solo` program: fine-tune, generate, score and look at GPT-2 models and adapters.
 #include "program.hpp"
+#include "stop_signals.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,6 +34,9 @@ int run_command(const std::vector<Command>& commands) {
       return 0;
     }
     return kUsage;  // CLI11 requires a command
+  } catch (const Stopped& stopped) {
+    std::cout.flush();
+    return 128 + stopped.signal;
   } catch (const UsageError& e) {
     report(e.what());
     return kUsage;
@@ -49,6 +53,7 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(1);
   program.set_version_flag("--version", SOLO_VERSION_STRING);
   Common common;
+  common.command.assign(argv, argv + argc);
   std::vector<Command> commands;
   for (const auto add : {add_train, add_generate, add_score, add_tokenize, add_tokenizer_train,
                          add_merge, add_params, add_inspect, add_doctor}) {

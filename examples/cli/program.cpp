@@ -70,6 +70,23 @@ void warn(std::string_view text) {
   std::cerr << concat("warning: ", text, '\n');
 }
 
+std::string shell_words(const std::vector<std::string>& words) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@%";
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += ' ';
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      text += word;
+      continue;
+    }
+    text += '\'';
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += '\'';
+  }
+  return text;
+}
+
 std::vector<int> read_ids(const std::string& where, const Json& value, Index vocab_size) {
   if (!value.is_array()) {
     fail<FormatError>("json.type", where, ": expected a list of token ids, found ",

@@ -23,6 +23,7 @@ struct Common {
   bool json = false;
   bool quiet = false;
   int threads = 0;
+  std::vector<std::string> command = {};  ///< the program and its arguments
 };
 
 /// A wrong command line that CLI11 cannot see; exit status 2.
@@ -54,6 +55,8 @@ void print(std::string_view text);
 void print_line(const Json& value);
 /// A line on stderr that begins with "warning: ".
 void warn(std::string_view text);
+/// Words as a shell reads them, quoted where need be.
+std::string shell_words(const std::vector<std::string>& words);
 
 /// A JSON list of token ids below vocab_size; FormatError, beginning with `where`, for another
 /// value.

@@ -7,6 +7,7 @@
 
 #include "method_options.hpp"
 #include "model_arguments.hpp"
+#include "stop_signals.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
@@ -128,6 +129,8 @@ void run_train(const TrainArguments& options, const Common& common) {
   ProgressPrinter progress(common.quiet);
   trainer.on_step([&](const StepInfo& info) { progress.step(info); });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
+  trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
+  const StopSignals signals(trainer);
   const auto begin = std::chrono::steady_clock::now();
   const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
@@ -141,6 +144,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   if (tokenizer) tokenizer->save_pretrained(options.output);
   write_report(options.output, model, result, seconds.count());
   print_result(options.output, model, result, common);
+  if (result.stopped) report_stop(result, common);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <solo/io/file.hpp>
 #include <solo/train/progress.hpp>
 
+#include "stop_signals.hpp"
+
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -34,6 +36,20 @@ std::string fixed_or_dash(const std::optional<double>& x, int digits) {
 
 Json or_null(const std::optional<double>& x) {
   return x ? Json(*x) : Json(nullptr);
+}
+
+/// The words without an option and its value.
+std::vector<std::string> without_option(const std::vector<std::string>& words,
+                                        std::string_view option) {
+  std::vector<std::string> rest;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == option) {
+      if (i + 1 < words.size() && !words[i + 1].starts_with('-')) ++i;
+    } else if (!words[i].starts_with(concat(option, "="))) {
+      rest.push_back(words[i]);
+    }
+  }
+  return rest;
 }
 
 int terminal_width() {
@@ -81,12 +97,22 @@ void ProgressPrinter::eval(const EvalInfo& info) {
   if (lines_) std::cerr << concat("step ", info.step, ": eval_loss ", info.eval_loss, '\n');
 }
 
+void ProgressPrinter::resume(const ResumeInfo& info) {
+  first_step_ = info.step;
+  for (const std::string& reason : info.skipped) warn(concat("skipped ", reason));
+  if (bar_ || lines_) {
+    std::cerr << concat("going on from ", display_name(info.checkpoint), ", step ", info.step,
+                        '\n');
+  }
+}
+
 void ProgressPrinter::draw() {
   if (!last_) return;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
   std::cerr << '\r'
             << progress_line({.step = last_->step,
                               .max_steps = last_->max_steps,
+                              .first_step = first_step_,
                               .seconds = elapsed.count(),
                               .loss = last_->loss,
                               .eval_loss = eval_loss_,
@@ -120,6 +146,18 @@ void write_report(const std::filesystem::path& output, const GPT2<float>& model,
   write_file_atomically(output / "report.md", text);
 }
 
+void report_stop(const TrainResult& result, const Common& common) {
+  // A folder that --resume named may not have the newest checkpoint.
+  std::vector<std::string> words = without_option(common.command, "--resume");
+  words.emplace_back("--resume");
+  if (result.checkpoint.empty() && result.resumed) words.push_back(result.resumed->checkpoint);
+  const bool saved = !result.checkpoint.empty() || result.resumed;
+  std::cerr << (saved ? concat("stopped after step ", result.steps, "; to go on: ",
+                               shell_words(words), '\n')
+                      : std::string("stopped before the first step\n"));
+  throw Stopped{StopSignals::received()};
+}
+
 void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                   const TrainResult& result, const Common& common) {
   if (common.json) {
@@ -132,6 +170,13 @@ void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                 {"peak_rss_bytes", result.peak_rss_bytes},
                 {"trainable", result.trainable},
                 {"saved_bytes", saved_bytes(output, model)},
+                {"stopped", result.stopped},
+                {"stopped_early", result.stopped_early},
+                {"best_eval_loss", or_null(result.best_eval_loss)},
+                {"resumed_from",
+                 result.resumed ? Json(result.resumed->checkpoint.string()) : Json(nullptr)},
+                {"checkpoint",
+                 result.checkpoint.empty() ? Json(nullptr) : Json(result.checkpoint.string())},
                 {"output", output.string()}});
     return;
   }

@@ -23,6 +23,8 @@ class ProgressPrinter {
   explicit ProgressPrinter(bool quiet);
   void step(const StepInfo& info);
   void eval(const EvalInfo& info);
+  /// Says where the run goes on; warns of checkpoints that could not be taken.
+  void resume(const ResumeInfo& info);
   void finish();
 
  private:
@@ -32,6 +34,7 @@ class ProgressPrinter {
   bool lines_ = false;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point begin_;
+  std::int64_t first_step_ = 0;
   std::optional<StepInfo> last_;
   std::optional<double> eval_loss_;
   double examples_ = 0.0;
@@ -43,5 +46,7 @@ void write_report(const std::filesystem::path& output, const GPT2<float>& model,
 /// The result on stdout, as JSON or as text.
 void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                   const TrainResult& result, const Common& common);
+/// Says on stderr how a run that a signal stopped goes on, and throws Stopped.
+[[noreturn]] void report_stop(const TrainResult& result, const Common& common);
 
 }  // namespace solo::cli

@@ -29,6 +29,18 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   add("--seed", t.seed, "of batches, dropout and initial values");
   add("--logging-steps", t.logging_steps, "steps between log entries");
   add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
+  add("--save-steps", t.save_steps, "steps between checkpoints; 0: only when stopped by Ctrl-C");
+  add("--save-total-limit", t.save_total_limit, "checkpoints that are kept; 0: all");
+  add("--early-stopping", t.early_stopping,
+      "stop after so many evaluations without a lower eval_loss; 0: never");
+  app.add_flag("--load-best-model-at-end", t.load_best_model_at_end,
+               "keep the checkpoint of the lowest eval_loss and return to it at the end")
+      ->group(group);
+  resume_ = add_path(app, "--resume", t.resume_from,
+                     "go on from the newest checkpoint in DIR (default: the output folder)")
+                ->type_name("[DIR]")
+                ->expected(0, 1)
+                ->group(group);
   app.add_option("--lr-multiplier", multipliers_,
                  "NAME=F scales the rate of e, v, gate, down, up, lora_A or lora_B; repeatable")
       ->group(group)
@@ -49,6 +61,7 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
   t.lr_scheduler = lr_scheduler_from_name(scheduler_);
   t.shuffle = !no_shuffle_;
   t.output_dir = output;
+  t.resume = resume_->count() > 0;
   for (const std::string& item : multipliers_) {
     const std::size_t equals = item.find('=');
     double factor = 0.0;

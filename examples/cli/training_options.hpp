@@ -35,6 +35,7 @@ class TrainingOptions {
   std::vector<std::string> multipliers_;
   bool no_shuffle_ = false;
   CLI::Option* learning_rate_ = nullptr;
+  CLI::Option* resume_ = nullptr;
 };
 
 }  // namespace solo::cli

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # SOURCE must compile as it is, and must not with -DSOLO_REFUSED, for the reason that its line
-# "// refused: <regular expression>" states.
+# "// refused: <regular expression>" states. A line "// flags: …" adds options to the second.
 list(REMOVE_ITEM INCLUDES ${IMPLICIT} "")
 list(TRANSFORM INCLUDES PREPEND "-isystem")
 set(command "${COMPILER}" -std=c++20 -fsyntax-only -DSOLO_HEADER_ONLY=0 ${INCLUDES})
@@ -11,7 +11,10 @@ endif()
 
 file(STRINGS "${SOURCE}" reason REGEX "^// refused: ")
 string(REPLACE "// refused: " "" reason "${reason}")
-execute_process(COMMAND ${command} -DSOLO_REFUSED "${SOURCE}"
+file(STRINGS "${SOURCE}" flags REGEX "^// flags: ")
+string(REPLACE "// flags: " "" flags "${flags}")
+separate_arguments(flags)
+execute_process(COMMAND ${command} -DSOLO_REFUSED ${flags} "${SOURCE}"
   RESULT_VARIABLE status ERROR_VARIABLE errors)
 if(status EQUAL 0)
   message(FATAL_ERROR "compiles, but must not")

@@ -58,7 +58,7 @@ TEST_CASE("a run that diverges keeps the model and the lines before", "[train]")
   solo::GPT2<float> model(tiny_config(), {.threads = 1});
   solo::Trainer trainer(model, {.output_dir = dir.path(),
                                 .max_steps = 9,
-                                .learning_rate = 1e38,
+                                .learning_rate = 1e30,
                                 .lr_scheduler = solo::LrScheduler::constant,
                                 .logging_steps = 1});
   std::vector<float> last;
@@ -80,6 +80,38 @@ TEST_CASE("a run that diverges keeps the model and the lines before", "[train]")
   CHECK(static_cast<std::int64_t>(lines.size()) == done);
   CHECK(solo::test::read(dir.path() / "log.jsonl").find("nan") == std::string::npos);
   CHECK_FALSE(std::filesystem::exists(dir.path() / "trainer_state.json"));
+}
+
+TEST_CASE("an update that overflows stops the run with the parameter's name", "[train]") {
+  const solo::test::TempDir dir;
+  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::Trainer trainer(model, {.output_dir = dir.path(),
+                                .max_steps = 9,
+                                .learning_rate = 1e38,
+                                .lr_scheduler = solo::LrScheduler::constant,
+                                .logging_steps = 1});
+  const std::string error = error_of<solo::NumericError>([&] { trainer.train(tiny_data()); });
+  CHECK(error.starts_with("numeric.parameter: step 1: '"));
+  CHECK(error.find("' is ") != std::string::npos);
+  CHECK(error.ends_with(" after the update"));
+  CHECK(solo::test::lines(dir.path() / "log.jsonl").empty());
+}
+
+TEST_CASE("an epsilon of zero divides by zero, and that is said", "[train]") {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::Trainer trainer(model, {.max_steps = 3, .adam_epsilon = 0.0});
+  // The positions beyond the longest example have no gradient: 0 / (√0 + 0).
+  CHECK(error_of<solo::NumericError>([&] {
+          trainer.train(tiny_data());
+        }).starts_with("numeric.parameter: step 1: 'wpe.weight' is nan at element "));
+}
+
+TEST_CASE("a gradient whose square overflows is refused before the update", "[train]") {
+  CHECK(
+      error_of<solo::NumericError>([] { solo::require_square<float>(2e19, 7); }) ==
+      "numeric.gradient: step 7: the norm of the gradient is 2e+19; its square is beyond float32");
+  CHECK_NOTHROW(solo::require_square<float>(1e19, 7));
+  CHECK_NOTHROW(solo::require_square<double>(2e19, 7));
 }
 
 TEST_CASE("a loss that is not finite in evaluation stops the run", "[train]") {

@@ -21,7 +21,7 @@
 #define SOLO_ABI v0_1_compiled
 #endif
 
-#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "solo checks for NaN and infinity; compile without -ffast-math / -ffinite-math-only"
 #endif
 

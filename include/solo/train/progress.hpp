@@ -15,7 +15,8 @@ namespace solo::inline SOLO_ABI {
 struct Progress {
   std::int64_t step = 0;
   std::int64_t max_steps = 0;
-  double seconds = 0.0;  ///< since step 0
+  std::int64_t first_step = 0;  ///< done before, when the run goes on from a checkpoint
+  double seconds = 0.0;         ///< since then
   std::optional<double> loss = {};
   std::optional<double> eval_loss = {};
   std::optional<double> examples_per_second = {};

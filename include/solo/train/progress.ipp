@@ -42,8 +42,9 @@ SOLO_INLINE std::string progress_line(const Progress& progress) {
   const std::int64_t total = std::max<std::int64_t>(progress.max_steps, 0);
   const std::int64_t step = std::clamp<std::int64_t>(progress.step, 0, total);
   const double done = total == 0 ? 1.0 : static_cast<double>(step) / static_cast<double>(total);
-  const bool measured = step > 0 && progress.seconds > 0.0;
-  const double rate = measured ? static_cast<double>(step) / progress.seconds : 0.0;
+  const std::int64_t steps = step - progress.first_step;
+  const bool measured = steps > 0 && progress.seconds > 0.0;
+  const double rate = measured ? static_cast<double>(steps) / progress.seconds : 0.0;
   const double rest = measured ? static_cast<double>(total - step) / rate
                                : std::numeric_limits<double>::quiet_NaN();
 

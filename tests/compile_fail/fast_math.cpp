@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+// refused: compile without -ffast-math
+// flags: -ffast-math
+#include <solo/core/config.hpp>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// solo generate: greedy continuation of prompts.
+// solo generate: continuations of prompts.
 #include <solo/generate/generate.hpp>
 #include <solo/text/lines.hpp>
 
 #include "model_arguments.hpp"
 
+#include <iostream>
 #include <memory>
 
 namespace solo::cli {
@@ -14,13 +15,54 @@ struct GenerateArguments {
   ModelArguments model;
   std::string prompt;
   std::filesystem::path input;
-  Index max_new_tokens = 64;
-  int eos_token_id = 0;
   std::string separator;
-  CLI::Option* prompt_option = nullptr;
-  CLI::Option* input_option = nullptr;
-  CLI::Option* eos_option = nullptr;
+  bool stream = false;
+  GenerateOptions generation;
+  CLI::App* app = nullptr;
+
+  [[nodiscard]] bool given(const char* option) const { return app->count(option) != 0; }
 };
+
+/// An option of the library that is empty unless given.
+template <class N>
+CLI::Option* add_optional(CLI::App& app, const std::string& name, std::optional<N>& value,
+                          const std::string& description) {
+  return app.add_option_function<N>(
+      name, [&value](const N& given) { value = given; }, description);
+}
+
+void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
+  GenerateOptions& o = arguments.generation;
+  app.add_option("--max-new-tokens", o.max_new_tokens, "tokens to make at most (64)")
+      ->check(CLI::NonNegativeNumber);
+  add_optional(app, "--num-beams", o.num_beams, "beams; 1: greedy or sampling (1)");
+  add_optional(app, "--length-penalty", o.length_penalty,
+               "of beams: score = sum of log p / length^penalty (1)");
+  add_optional(app, "--no-repeat-ngram-size", o.no_repeat_ngram_size,
+               "no run of so many tokens occurs twice, prompt included; 0: off (0)");
+  add_optional(app, "--repetition-penalty", o.repetition_penalty,
+               "above 1: tokens already there become less likely (1)");
+  app.add_flag_function(
+      "--do-sample", [&o](std::int64_t) { o.do_sample = true; },
+      "draw tokens instead of taking the best");
+  add_optional(app, "--temperature", o.temperature, "of sampling: divides the logits (1)");
+  add_optional(app, "--top-k", o.top_k, "of sampling: only the k best; 0: all (50)");
+  add_optional(app, "--top-p", o.top_p, "of sampling: only the best that reach p together (1)");
+  add_optional(app, "--min-p", o.min_p,
+               "of sampling: only what has p times the best's probability (0)");
+  app.add_option("--seed", o.seed, "of sampling (42)");
+  add_optional(app, "--num-return-sequences", o.num_return_sequences,
+               "sequences for each prompt: the best beams, or samples (1)");
+  add_optional(app, "--eos-token-id", o.eos_token_id,
+               "the token that ends a text; -1: none (the model's own)");
+  app.add_option("--stop", o.stop_strings, "a text ends behind this string; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1)
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("the string is empty") : std::string();
+      });
+  app.add_flag("--stream", arguments.stream, "print the text of one --prompt as it grows");
+}
 
 /// Prompts as ids, from the one --prompt or the lines of --input.
 struct Prompts {
@@ -64,6 +106,30 @@ struct Prompts {
   }
 };
 
+void check_usage(const GenerateArguments& arguments, const Common& common) {
+  if (arguments.given("--prompt") == arguments.given("--input")) {
+    throw UsageError("generate: give either --prompt or --input");
+  }
+  if (arguments.stream && (common.json || arguments.given("--input"))) {
+    throw UsageError(
+        "generate: --stream prints the text of one --prompt: neither --json nor "
+        "--input goes with it");
+  }
+}
+
+/// Says which options mean nothing, as transformers does.
+void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>& model) {
+  const auto decoding = detail::decoding_rules(arguments.generation, model.generation_config());
+  for (const char* option : {"--temperature", "--top-k", "--top-p", "--min-p", "--seed"}) {
+    if (!decoding.do_sample && arguments.given(option)) {
+      warn(concat(option, " has no effect without --do-sample"));
+    }
+  }
+  if (decoding.num_beams == 1 && arguments.given("--length-penalty")) {
+    warn("--length-penalty has no effect without --num-beams");
+  }
+}
+
 Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& tokenizer,
                  const std::vector<int>& ids, const GenerateOptions& options) {
   Json line = {{"output_ids", ids}, {"text", nullptr}};
@@ -71,28 +137,38 @@ Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& token
   return line;
 }
 
-void run_generate(const GenerateArguments& options, const Common& common) {
-  if (options.prompt_option->count() + options.input_option->count() != 1) {
-    throw UsageError("generate: give either --prompt or --input");
-  }
-  const GPT2<float> model = options.model.load<float>(common);
-  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
-  const bool separator = options.separator.empty() ? options.model.trained_with_separator()
-                                                   : options.separator == "eos";
+void run_generate(const GenerateArguments& arguments, const Common& common) {
+  check_usage(arguments, common);
+  const GPT2<float> model = arguments.model.load<float>(common);
+  const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
+  const bool separator = arguments.separator.empty() ? arguments.model.trained_with_separator()
+                                                     : arguments.separator == "eos";
   Prompts prompts{tokenizer, model.config().vocab_size, separator};
-  if (options.prompt_option->count() != 0) {
-    prompts.add_text(options.prompt);
+  if (arguments.given("--prompt")) {
+    prompts.add_text(arguments.prompt);
   } else {
-    prompts.add_file(options.input);
+    prompts.add_file(arguments.input);
   }
-  GenerateOptions generation{.max_new_tokens = options.max_new_tokens};
-  if (options.eos_option->count() != 0) generation.eos_token_id = options.eos_token_id;
-  const std::vector<std::vector<int>> results = generate_ids(model, prompts.ids, generation);
+  GenerateOptions options = arguments.generation;
+  if (tokenizer) options.tokenizer = &*tokenizer;
+  if (arguments.stream) {
+    options.on_token = [](std::string_view piece) {
+      print(piece);
+      std::cout.flush();
+    };
+  }
+  // Everything that can be wrong is found before a line is printed.
+  const std::vector<std::vector<int>> results = generate_ids(model, prompts.ids, options);
+  if (!common.quiet) warn_of_idle_options(arguments, model);
+  if (arguments.stream) {
+    print("\n");
+    return;
+  }
   for (const std::vector<int>& ids : results) {
-    if (common.json || options.input_option->count() != 0) {
-      print_line(result_line(model, tokenizer, ids, generation));
+    if (common.json || arguments.given("--input")) {
+      print_line(result_line(model, tokenizer, ids, options));
     } else {
-      print(output_text(model, *tokenizer, ids, generation) + '\n');
+      print(output_text(model, *tokenizer, ids, options) + '\n');
     }
   }
 }
@@ -100,20 +176,20 @@ void run_generate(const GenerateArguments& options, const Common& common) {
 }  // namespace
 
 Command add_generate(CLI::App& program, Common& common) {
-  const auto options = std::make_shared<GenerateArguments>();
-  CLI::App& app = add_subcommand(program, common, "generate", "continues prompts, greedily");
-  options->model.add_to(app);
-  options->prompt_option = app.add_option("--prompt", options->prompt, "one prompt");
-  options->input_option = add_path(app, "--input", options->input,
-                                   "JSON lines {\"prompt\"} or {\"input_ids\"}; JSON lines out");
-  app.add_option("--max-new-tokens", options->max_new_tokens, "tokens to make at most (64)")
-      ->check(CLI::NonNegativeNumber);
-  options->eos_option = app.add_option("--eos-token-id", options->eos_token_id,
-                                       "the token that ends a text; -1: none (the model's own)");
-  app.add_option("--separator", options->separator,
+  const auto arguments = std::make_shared<GenerateArguments>();
+  CLI::App& app = add_subcommand(program, common, "generate",
+                                 "continues prompts: greedily, by sampling, or with beams");
+  arguments->app = &app;
+  arguments->model.add_to(app);
+  app.add_option("--prompt", arguments->prompt, "one prompt");
+  add_path(app, "--input", arguments->input,
+           "JSON lines {\"prompt\"} or {\"input_ids\"}; JSON lines out: of the first prompt all "
+           "its sequences, the best first, then of the next");
+  add_generation_options(app, *arguments);
+  app.add_option("--separator", arguments->separator,
                  "what follows a prompt: eos or none (as the adapter was trained)")
       ->check(CLI::IsMember({"eos", "none"}));
-  return {&app, [options, &common] { run_generate(*options, common); }};
+  return {&app, [arguments, &common] { run_generate(*arguments, common); }};
 }
 
 }  // namespace solo::cli

@@ -5,103 +5,16 @@
 #include <solo/text/utf8.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <memory>
+#include <numeric>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// The tokens at which a sequence ends.
 template <Scalar T>
-[[nodiscard]] std::vector<int> end_tokens(const GPT2<T>& model, const GenerateOptions& options) {
-  if (!options.eos_token_id) return model.eos_token_ids();
-  const bool known =
-      *options.eos_token_id >= 0 && *options.eos_token_id < model.config().vocab_size;
-  return known ? std::vector<int>{*options.eos_token_id} : std::vector<int>{};
-}
-
-/// The largest logit's token, the first of equals.
-template <Scalar T>
-[[nodiscard]] int greedy_token(std::span<const T> logits) {
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) {
-      fail<NumericError>("numeric.logits", "the logit of token ", i, " is NaN");
-    }
-    if (logits[i] > logits[best]) best = i;
-  }
-  return static_cast<int>(best);
-}
-
-/// Sequences decoded together: each step runs the newest tokens of those not finished.
-template <Scalar T>
-class GreedyDecoder {
- public:
-  GreedyDecoder(const GPT2<T>& model, const GenerateOptions& options)
-      : model_(model), options_(options), end_(end_tokens(model, options)) {}
-
-  [[nodiscard]] std::vector<std::vector<int>> run(std::span<const std::vector<int>> prompts) {
-    const Index limit = model_.config().n_positions;
-    Index longest = 1;
-    for (const std::vector<int>& prompt : prompts) {
-      longest = std::max(longest, static_cast<Index>(prompt.size()));
-    }
-    // The last new token is never fed back.
-    const Index capacity =
-        std::min(longest + std::max<Index>(options_.max_new_tokens - 1, 0), limit);
-    KeyValueCache<T> cache(model_.config(), static_cast<Index>(prompts.size()), capacity);
-    std::vector<std::vector<int>> results(prompts.size());
-    Batch batch;
-    std::vector<Index> running;
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-      if (options_.max_new_tokens == 0) break;
-      push(batch, running, static_cast<Index>(i), 0, prompts[i]);
-    }
-    while (!running.empty()) {
-      const Matrix<T> logits = model_.next_logits(batch, cache, running, options_.adapter);
-      const std::vector<Index> sequences = std::move(running);
-      batch = {};
-      running = {};
-      for (std::size_t row = 0; row < sequences.size(); ++row) {
-        std::vector<int>& result = results[static_cast<std::size_t>(sequences[row])];
-        result.push_back(greedy_token<T>(
-            {logits.row(static_cast<Index>(row)).data(), static_cast<std::size_t>(logits.cols())}));
-        const Index length = cache.length(sequences[row]);
-        const bool ended = std::find(end_.begin(), end_.end(), result.back()) != end_.end();
-        const bool full = static_cast<Index>(result.size()) >= options_.max_new_tokens;
-        if (ended || full || length >= limit) continue;
-        push(batch, running, sequences[row], length, {&result.back(), 1});
-      }
-    }
-    return results;
-  }
-
- private:
-  /// Appends tokens of one sequence, the first at `position`, to the next pass.
-  static void push(Batch& batch, std::vector<Index>& running, Index sequence, Index position,
-                   std::span<const int> tokens) {
-    batch.segments.push_back(
-        {.begin = batch.rows(), .length = static_cast<Index>(tokens.size()), .position = position});
-    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
-    running.push_back(sequence);
-  }
-
-  const GPT2<T>& model_;
-  const GenerateOptions& options_;
-  std::vector<int> end_;
-};
-
-}  // namespace detail
-
-template <Scalar T>
-std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
-                                           std::span<const std::vector<int>> prompts,
-                                           const GenerateOptions& options) {
-  if (options.max_new_tokens < 0 || options.batch_size < 1) {
-    fail<ConfigError>("config.range", "max_new_tokens: expected at least 0, found ",
-                      options.max_new_tokens, "; batch_size: expected at least 1, found ",
-                      options.batch_size);
-  }
+void check_prompts(const GPT2<T>& model, std::span<const std::vector<int>> prompts) {
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto length = static_cast<Index>(prompts[i].size());
     if (length == 0) fail<ShapeError>("sequence.empty", "prompt ", i, " has no token");
@@ -116,13 +29,107 @@ std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
       }
     }
   }
+}
+
+/// Runs the searches of some prompts together: one pass a step over the newest tokens of all
+/// sequences that go on.
+template <Scalar T>
+class Decoder {
+ public:
+  Decoder(const GPT2<T>& model, const DecodingRules& rules, const GenerateOptions& options)
+      : model_(model), rules_(rules), options_(options), stop_(rules.end_tokens, options) {}
+
+  /// Appends the results of the prompts.
+  void run(std::span<const std::vector<int>> prompts, std::vector<std::vector<int>>& results) {
+    KeyValueCache<T> cache(model_.config(), static_cast<Index>(prompts.size()),
+                           model_.config().n_positions);
+    std::vector<std::unique_ptr<Search<T>>> searches;
+    std::vector<Index> rows;  // of the next logits, by search
+    Batch batch;
+    for (const std::vector<int>& prompt : prompts) {
+      searches.push_back(make_search(prompt));
+      rows.push_back(1);
+      push(batch, 0, prompt);
+    }
+    while (!batch.segments.empty()) {
+      std::vector<Index> sequences(batch.segments.size());
+      std::iota(sequences.begin(), sequences.end(), Index{0});
+      Matrix<T> logits = model_.next_logits(batch, cache, sequences, options_.adapter);
+      batch = step(searches, rows, cache, {logits.data(), logits.rows(), logits.cols()});
+    }
+    for (const auto& search : searches) {
+      for (std::vector<int>& ids : search->results()) results.push_back(std::move(ids));
+    }
+  }
+
+ private:
+  [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt) const {
+    // The last new token is never run, so that it may lie one beyond the positions.
+    const Index room = model_.config().n_positions + 1 - static_cast<Index>(prompt.size());
+    const Index limit = std::min(rules_.max_new_tokens, room);
+    if (rules_.num_beams > 1) {
+      return std::make_unique<BeamSearch<T>>(rules_, stop_, prompt, limit);
+    }
+    auto search = std::make_unique<TokenSearch<T>>(rules_, stop_, prompt, limit);
+    if (options_.on_token) search->stream_to(options_);
+    return search;
+  }
+
+  /// Appends tokens of one sequence, the first at `position`, to the next pass.
+  static void push(Batch& batch, Index position, std::span<const int> tokens) {
+    batch.segments.push_back(
+        {.begin = batch.rows(), .length = static_cast<Index>(tokens.size()), .position = position});
+    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
+  }
+
+  /// Hands every search its rows of the logits; returns the next pass, with the cache in its order.
+  [[nodiscard]] static Batch step(std::span<const std::unique_ptr<Search<T>>> searches,
+                                  std::vector<Index>& rows, KeyValueCache<T>& cache,
+                                  MatrixView<T> logits) {
+    Batch batch;
+    std::vector<Index> parents;
+    Index first = 0;
+    for (std::size_t i = 0; i < searches.size(); ++i) {
+      if (rows[i] == 0) continue;  // finished
+      const auto next = searches[i]->step(logits.middle_rows(first, rows[i]));
+      for (const Continuation& c : next) {
+        parents.push_back(first + c.parent);
+        push(batch, cache.length(parents.back()), {&c.token, 1});
+      }
+      first += rows[i];
+      rows[i] = static_cast<Index>(next.size());
+    }
+    cache.reorder(parents);
+    return batch;
+  }
+
+  const GPT2<T>& model_;
+  const DecodingRules& rules_;
+  const GenerateOptions& options_;
+  StopRule stop_;
+};
+
+}  // namespace detail
+
+template <Scalar T>
+std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
+                                           std::span<const std::vector<int>> prompts,
+                                           const GenerateOptions& options) {
+  detail::DecodingRules rules = detail::decoding_rules(options, model.generation_config());
+  rules.end_tokens = detail::end_tokens(options, model.eos_token_ids(), model.config().vocab_size);
+  if (options.on_token && prompts.size() != 1) {
+    fail<ConfigError>("generate.options", "on_token: expected one prompt, found ", prompts.size());
+  }
+  detail::check_prompts(model, prompts);
+  if (rules.max_new_tokens == 0) {
+    return std::vector<std::vector<int>>(prompts.size() *
+                                         static_cast<std::size_t>(rules.num_return_sequences));
+  }
   std::vector<std::vector<int>> results;
   const auto step = static_cast<std::size_t>(options.batch_size);
   for (std::size_t begin = 0; begin < prompts.size(); begin += step) {
     const auto group = prompts.subspan(begin, std::min(step, prompts.size() - begin));
-    for (std::vector<int>& ids : detail::GreedyDecoder<T>(model, options).run(group)) {
-      results.push_back(std::move(ids));
-    }
+    detail::Decoder<T>(model, rules, options).run(group, results);
   }
   return results;
 }
@@ -130,6 +137,8 @@ std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
 template <Scalar T>
 std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::string_view prompt,
                      const GenerateOptions& options) {
+  GenerateOptions with_tokenizer = options;
+  with_tokenizer.tokenizer = &tokenizer;
   std::vector<int> ids = tokenizer.encode(prompt);
   if (options.append_separator) {
     if (tokenizer.eos_token_id() < 0) {
@@ -137,14 +146,15 @@ std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::stri
     }
     ids.push_back(tokenizer.eos_token_id());
   }
-  return output_text(model, tokenizer, generate_ids(model, std::span(&ids, 1), options).front(),
-                     options);
+  return output_text(model, tokenizer,
+                     generate_ids(model, std::span(&ids, 1), with_tokenizer).front(), options);
 }
 
 template <Scalar T>
 std::string output_text(const GPT2<T>& model, const Tokenizer& tokenizer, std::vector<int> ids,
                         const GenerateOptions& options) {
-  const std::vector<int> end = detail::end_tokens(model, options);
+  const std::vector<int> end =
+      detail::end_tokens(options, model.eos_token_ids(), model.config().vocab_size);
   if (!ids.empty() && std::find(end.begin(), end.end(), ids.back()) != end.end()) ids.pop_back();
   return to_utf8_lossy(tokenizer.decode(ids));
 }

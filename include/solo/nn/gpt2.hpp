@@ -9,6 +9,7 @@
 #include <solo/core/parallel.hpp>
 #include <solo/data/batch.hpp>
 #include <solo/nn/block.hpp>
+#include <solo/nn/generation_config.hpp>
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
@@ -96,6 +97,10 @@ class GPT2 {
   /// Tokens that end a generated sequence: generation_config.json's, else config.json's; may be
   /// empty.
   [[nodiscard]] const std::vector<int>& eos_token_ids() const noexcept { return eos_token_ids_; }
+  /// How sequences are generated when an option does not say it.
+  [[nodiscard]] const GenerationConfig& generation_config() const noexcept {
+    return generation_config_;
+  }
   [[nodiscard]] const std::shared_ptr<ThreadPool>& pool() const noexcept { return pool_; }
 
   /// The base's parameters in the order of the file; names as in the hub's files ("wte.weight",
@@ -199,6 +204,7 @@ class GPT2 {
   GPT2Config config_;
   std::string name_or_path_;
   std::vector<int> eos_token_ids_;
+  GenerationConfig generation_config_;
   std::shared_ptr<ThreadPool> pool_;
   std::unique_ptr<Network<T>> network_;
   std::vector<std::unique_ptr<Slot>> slots_;

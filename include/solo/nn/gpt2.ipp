@@ -183,6 +183,9 @@ Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
     }
     last.push_back(s.begin + s.length - 1);
   }
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    cache.reserve(sequences[i], batch.segments[i].length);
+  }
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{.tape = tape,

@@ -198,6 +198,7 @@ GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const Mode
   }
   model.name_or_path_ = folder.string();
   model.eos_token_ids_ = detail::read_end_tokens(folder, config);
+  model.generation_config_ = GenerationConfig::from_folder(folder);
   return model;
 }
 
@@ -215,7 +216,8 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
     }
     tensors.push_back(std::move(ref));
   }
-  Json generation = {{"_from_model_config", true}};
+  Json generation = generation_config_.to_json();
+  generation["_from_model_config"] = true;
   if (config_.bos_token_id >= 0) generation["bos_token_id"] = config_.bos_token_id;
   if (eos_token_ids_.size() == 1) generation["eos_token_id"] = eos_token_ids_.front();
   if (eos_token_ids_.size() > 1) generation["eos_token_id"] = eos_token_ids_;

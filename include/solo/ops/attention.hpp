@@ -8,17 +8,17 @@
 #include <solo/core/rng.hpp>
 #include <solo/core/segment.hpp>
 #include <solo/core/view.hpp>
+#include <solo/kernels/table.hpp>
 
 #include <span>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::ops {
 
-/// Keys and values of a sequence that lie outside the batch (a key/value cache), (length, C) each.
+/// Keys and values of a sequence that lie outside the batch (a key/value cache): runs of
+/// consecutive rows of C columns, in order. How the rows are cut into runs changes no bit.
 template <Scalar T>
-struct PastKeyValues {
-  ConstMatrixView<T> keys = {};
-  ConstMatrixView<T> values = {};
-};
+using PastKeyValues = std::vector<solo::detail::KeyRun<T>>;
 
 /// What forward and backward share. qkv: (N, 3C), q | k | v, heads side by side in each.
 /// A row attends to its segment's past (if any), to its parent segment, then to its own segment up

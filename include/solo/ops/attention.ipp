@@ -43,16 +43,21 @@ template <Scalar T>
   task.dropout = solo::detail::DropoutRule(shape.dropout, shape.random);
   task.dropout_first = static_cast<std::uint64_t>(s.begin * shape.heads + head) << 24U;
   task.dropout_step = static_cast<std::uint64_t>(shape.heads) << 24U;
+  Index keys = task.own.length;
   if (s.parent >= 0) {
     task.before = key_run(shape, segment_at(shape, s.parent), head);
+    keys += task.before.length;
   } else if (!shape.past.empty()) {
     const PastKeyValues<T>& past = shape.past[static_cast<std::size_t>(segment)];
-    task.before = {past.keys.data + head * dim, past.values.data + head * dim, past.keys.stride,
-                   past.values.stride, past.keys.rows};
+    task.past = past.data();
+    task.past_runs = static_cast<Index>(past.size());
+    task.past_column = head * dim;
+    for (const auto& run : past) keys += run.length;
   }
-  const Index keys = task.before.length + task.own.length;
+  // Every run may end in a started panel.
+  const Index room = keys + task.past_runs * kernels<T>().panel_cols;
   task.scratch = solo::detail::thread_buffer<T, solo::detail::kAttention>(
-      kernels<T>().attention_scratch(keys, dim));
+      kernels<T>().attention_scratch(room, dim));
   return task;
 }
 

@@ -10,8 +10,33 @@ inline Index round_up(Index n, Index step) {
   return (n + step - 1) / step * step;
 }
 
+/// Calls f(run, keys, columns) for the runs of keys before the segment's own, in order: how many
+/// keys and packed columns come before the run. Returns both after the last run.
+struct KeysBefore {
+  Index keys = 0;
+  Index cols = 0;
+};
+template <class F>
+inline KeysBefore for_runs_before(const AttentionHead<Real>& head, const F& f) {
+  KeysBefore at;
+  const auto visit = [&](const KeyRun<Real>& run) {
+    f(run, at);
+    at.keys += run.length;
+    at.cols += round_up(run.length, kPanelCols);
+  };
+  for (Index i = 0; i < head.past_runs; ++i) {
+    KeyRun<Real> run = head.past[i];
+    run.keys += head.past_column;
+    run.values += head.past_column;
+    visit(run);
+  }
+  if (head.before.length != 0) visit(head.before);
+  return at;
+}
+
 /// Where the pieces of a head's scratch lie.
 struct HeadScratch {
+  KeysBefore before;
   Index keys;        ///< before and own
   Index row;         ///< stride of score rows
   Index wide;        ///< dim in whole panels
@@ -28,9 +53,12 @@ struct HeadScratch {
 
   Real* end;
 
-  HeadScratch(Index before, Index own, Index dim, Real* p) {
-    keys = before + own;
-    const Index cols = round_up(before, kPanelCols) + round_up(own, kPanelCols);
+  explicit HeadScratch(const AttentionHead<Real>& head)
+      : before(for_runs_before(head, [](const KeyRun<Real>&, const KeysBefore&) {})) {
+    const Index dim = head.dim;
+    Real* const p = head.scratch;
+    keys = before.keys + head.own.length;
+    const Index cols = before.cols + round_up(head.own.length, kPanelCols);
     row = round_up(keys, kPanelCols) + kLanes;
     wide = round_up(dim, kPanelCols);
     key_cols = p;
@@ -118,10 +146,12 @@ struct TileTimesRows {
 [[gnu::noinline]] inline void tile_scores(const AttentionHead<Real>& head, const HeadScratch& at,
                                           const Real* tile, const Real* cols, Index rows, Index own,
                                           Real* scores) {
-  const Index before = head.before.length;
-  tile_times_cols(tile, rows, cols, before, head.dim, scores, at.row);
-  tile_times_cols(tile, rows, cols + round_up(before, kPanelCols) * head.dim, own, head.dim,
-                  scores + before, at.row);
+  for_runs_before(head, [&](const KeyRun<Real>& run, const KeysBefore& begin) {
+    tile_times_cols(tile, rows, cols + begin.cols * head.dim, run.length, head.dim,
+                    scores + begin.keys, at.row);
+  });
+  tile_times_cols(tile, rows, cols + at.before.cols * head.dim, own, head.dim,
+                  scores + at.before.keys, at.row);
 }
 
 /// x(j) *= dropout factor of the key j of query `row`.
@@ -167,7 +197,7 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
 /// The outputs of the queries [first, first + rows).
 [[gnu::noinline]] inline void attention_tile(const AttentionHead<Real>& head, const HeadScratch& at,
                                              Index first, Index rows, bool finite) {
-  const Index before = head.before.length;
+  const Index before = at.before.keys;
   const Index keys = before + first + rows;
   pack_tile(head.q + first * head.q_stride, head.q_stride, rows, head.dim, at.q_tile);
   tile_scores(head, at, at.q_tile, at.key_cols, rows, first + rows, at.scores);
@@ -202,15 +232,15 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
 }
 
 inline void attention_head(const AttentionHead<Real>& head) {
-  const KeyRun<Real>& before = head.before;
   const KeyRun<Real>& own = head.own;
-  const HeadScratch at(before.length, own.length, head.dim, head.scratch);
-  pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
-  pack_cols(own.keys, own.key_stride, own.length, head.dim,
-            at.key_cols + round_up(before.length, kPanelCols) * head.dim);
-  pack_rows(before.values, before.value_stride, before.length, head.dim, at.keys, at.value_rows);
-  pack_rows(own.values, own.value_stride, own.length, head.dim, at.keys,
-            at.value_rows + before.length * kPanelCols);
+  const HeadScratch at(head);
+  const auto pack = [&](const KeyRun<Real>& run, const KeysBefore& begin) {
+    pack_cols(run.keys, run.key_stride, run.length, head.dim, at.key_cols + begin.cols * head.dim);
+    pack_rows(run.values, run.value_stride, run.length, head.dim, at.keys,
+              at.value_rows + begin.keys * kPanelCols);
+  };
+  for_runs_before(head, pack);
+  pack(own, at.before);
   const bool finite = all_finite(own.values, own.value_stride, own.length, head.dim);
   for (Index first = 0; first < own.length; first += kTileRows) {
     const Index left = own.length - first;

@@ -93,7 +93,7 @@ inline void attention_head_backward(const AttentionHead<Real>& head,
                                     const AttentionHeadBackward<Real>& args) {
   const KeyRun<Real>& before = head.before;
   const KeyRun<Real>& own = head.own;
-  const HeadScratch at(before.length, own.length, head.dim, head.scratch);
+  const HeadScratch at(head);
   const Index next = round_up(before.length, kPanelCols) * head.dim;
   pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
   pack_cols(own.keys, own.key_stride, own.length, head.dim, at.key_cols + next);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/generate/logits_processors.hpp>
+#include <solo/kernels/table.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <vector>
+
+namespace solo::inline SOLO_ABI::detail {
+
+template <Scalar T>
+inline constexpr T kBanned = -std::numeric_limits<T>::infinity();
+
+/// The tokens that are not banned, best last; equal scores in the order of their numbers.
+template <Scalar T>
+[[nodiscard]] std::vector<int> ascending_tokens(std::span<const T> scores) {
+  std::vector<int> tokens;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i] > kBanned<T>) tokens.push_back(static_cast<int>(i));
+  }
+  std::stable_sort(tokens.begin(), tokens.end(), [&](int a, int b) {
+    return scores[static_cast<std::size_t>(a)] < scores[static_cast<std::size_t>(b)];
+  });
+  return tokens;
+}
+
+template <Scalar T>
+void require_no_nan(std::span<const T> logits) {
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (std::isnan(logits[i])) {
+      fail<NumericError>("numeric.logits", "the logit of token ", i, " is NaN");
+    }
+  }
+}
+
+template <Scalar T>
+void log_softmax(std::span<T> scores) {
+  require_no_nan<T>(scores);
+  const LogitSums sums =
+      kernels<T>().logit_sums(static_cast<Index>(scores.size()), scores.data(), false);
+  const double log_sum = sums.top + std::log(sums.exp_sum);
+  if (!is_finite(log_sum)) {
+    fail<NumericError>("numeric.logits", "the largest logit is ", sums.top);
+  }
+  for (T& score : scores) score = static_cast<T>(static_cast<double>(score) - log_sum);
+}
+
+template <Scalar T>
+void penalise_repetition(std::span<T> scores, std::span<const int> ids, double penalty) {
+  const T factor = static_cast<T>(penalty);
+  std::vector<int> distinct(ids.begin(), ids.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (const int id : distinct) {
+    T& score = scores[static_cast<std::size_t>(id)];
+    score = score < 0 ? score * factor : score / factor;
+  }
+}
+
+template <Scalar T>
+void ban_repeated_ngrams(std::span<T> scores, std::span<const int> ids, Index n) {
+  const auto context = static_cast<std::size_t>(n - 1);
+  if (ids.size() < context + 1) return;
+  const std::span<const int> last = ids.last(context);
+  for (std::size_t begin = 0; begin + context < ids.size(); ++begin) {
+    if (std::equal(last.begin(), last.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin))) {
+      scores[static_cast<std::size_t>(ids[begin + context])] = kBanned<T>;
+    }
+  }
+}
+
+template <Scalar T>
+void keep_top_k(std::span<T> scores, Index k) {
+  if (k >= static_cast<Index>(scores.size())) return;
+  std::vector<T> copy(scores.begin(), scores.end());
+  const auto kth = copy.begin() + (k - 1);
+  std::nth_element(copy.begin(), kth, copy.end(), std::greater<T>());
+  for (T& score : scores) {
+    if (score < *kth) score = kBanned<T>;
+  }
+}
+
+template <Scalar T>
+void keep_top_p(std::span<T> scores, double p, Index least) {
+  const std::vector<int> tokens = ascending_tokens<T>(scores);
+  if (tokens.empty()) return;
+  const auto weight = [&, top = scores[static_cast<std::size_t>(tokens.back())]](int token) {
+    return std::exp(static_cast<double>(scores[static_cast<std::size_t>(token)] - top));
+  };
+  double sum = 0.0;
+  for (const int token : tokens) sum += weight(token);
+  double cumulated = 0.0;
+  for (std::size_t i = 0; i + static_cast<std::size_t>(least) < tokens.size(); ++i) {
+    cumulated += weight(tokens[i]);
+    if (!(cumulated / sum <= 1.0 - p)) break;
+    scores[static_cast<std::size_t>(tokens[i])] = kBanned<T>;
+  }
+}
+
+template <Scalar T>
+void keep_min_p(std::span<T> scores, double p, Index least) {
+  const std::vector<int> tokens = ascending_tokens<T>(scores);
+  if (tokens.empty()) return;
+  const T top = scores[static_cast<std::size_t>(tokens.back())];
+  for (std::size_t i = 0; i + static_cast<std::size_t>(least) < tokens.size(); ++i) {
+    T& score = scores[static_cast<std::size_t>(tokens[i])];
+    if (!(std::exp(static_cast<double>(score - top)) < p)) break;
+    score = kBanned<T>;
+  }
+}
+
+template <Scalar T>
+void process_scores(std::span<T> scores, std::span<const int> ids, const DecodingRules& rules) {
+  if (rules.repetition_penalty != 1.0) {
+    penalise_repetition(scores, ids, rules.repetition_penalty);
+  }
+  if (rules.no_repeat_ngram_size > 0) {
+    ban_repeated_ngrams(scores, ids, rules.no_repeat_ngram_size);
+  }
+}
+
+template <Scalar T>
+void warp_scores(std::span<T> scores, const DecodingRules& rules) {
+  const Index least = rules.min_tokens_to_keep();
+  if (rules.temperature != 1.0) {
+    for (T& score : scores) score = static_cast<T>(static_cast<double>(score) / rules.temperature);
+  }
+  if (rules.top_k > 0) keep_top_k(scores, std::max(rules.top_k, least));
+  if (rules.top_p < 1.0) keep_top_p(scores, rules.top_p, least);
+  if (rules.min_p > 0.0) keep_min_p(scores, rules.min_p, least);
+}
+
+#if !SOLO_HEADER_ONLY
+#define SOLO_INSTANTIATE(T)                                                                  \
+  template void require_no_nan<T>(std::span<const T>);                                       \
+  template void log_softmax<T>(std::span<T>);                                                \
+  template void penalise_repetition<T>(std::span<T>, std::span<const int>, double);          \
+  template void ban_repeated_ngrams<T>(std::span<T>, std::span<const int>, Index);           \
+  template void keep_top_k<T>(std::span<T>, Index);                                          \
+  template void keep_top_p<T>(std::span<T>, double, Index);                                  \
+  template void keep_min_p<T>(std::span<T>, double, Index);                                  \
+  template void process_scores<T>(std::span<T>, std::span<const int>, const DecodingRules&); \
+  template void warp_scores<T>(std::span<T>, const DecodingRules&)
+SOLO_INSTANTIATE(float);
+SOLO_INSTANTIATE(double);
+#undef SOLO_INSTANTIATE
+#endif
+
+}  // namespace solo::inline SOLO_ABI::detail

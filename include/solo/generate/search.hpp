@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// How the sequences of one prompt go on: what greedy decoding, sampling and beam search share.
+#pragma once
+
+#include <solo/core/view.hpp>
+
+#include <span>
+#include <vector>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// A token to run next, and the row of the last step's logits whose sequence it continues.
+struct Continuation {
+  Index parent = 0;
+  int token = 0;
+};
+
+/// The sequences of one prompt. Sees nothing of other prompts, so that a prompt gives the same
+/// alone and in a batch.
+template <Scalar T>
+class Search {
+ public:
+  Search() = default;
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+  virtual ~Search() = default;
+
+  /// Takes the logits that follow the sequences of the last step (one row, the prompt's, in the
+  /// first), which it may overwrite, and says what to run next; nothing: it has finished.
+  [[nodiscard]] virtual std::vector<Continuation> step(MatrixView<T> logits) = 0;
+  /// The new tokens of the returned sequences, the best first.
+  [[nodiscard]] virtual std::vector<std::vector<int>> results() = 0;
+};
+
+/// A row as a span.
+template <Scalar T>
+[[nodiscard]] std::span<T> row_span(MatrixView<T> matrix, Index row) {
+  return {matrix.row(row), static_cast<std::size_t>(matrix.cols)};
+}
+
+}  // namespace solo::inline SOLO_ABI::detail

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// When a sequence under generation has ended.
+#pragma once
+
+#include <solo/generate/options.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// An end token, a stop string (compared byte by byte, as transformers does for byte-level
+/// vocabularies), or the limit of length. Refers to the options' stop strings and tokenizer.
+class StopRule {
+ public:
+  StopRule(std::vector<int> end_tokens, const GenerateOptions& options);
+
+  [[nodiscard]] bool is_end_token(int token) const;
+  /// Whether the last token is an end token or completes a stop string; `ids` is prompt and new
+  /// tokens, of which there is at least one.
+  [[nodiscard]] bool ended(std::span<const int> ids) const;
+
+ private:
+  [[nodiscard]] bool completes_stop_string(std::span<const int> ids) const;
+
+  std::vector<int> end_tokens_;
+  std::span<const std::string> stop_strings_;
+  const Tokenizer* tokenizer_;
+  std::size_t longest_ = 0;
+};
+
+}  // namespace solo::inline SOLO_ABI::detail
+
+#if SOLO_HEADER_ONLY
+#include <solo/generate/stop_rule.ipp>  // IWYU pragma: keep
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Greedy decoding and sampling: sequences that go on independently of each other.
+#pragma once
+
+#include <solo/generate/options.hpp>
+#include <solo/generate/search.hpp>
+#include <solo/generate/stop_rule.hpp>
+#include <solo/generate/text_stream.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// The best token each time, or one drawn from the warped scores; scores are the raw logits.
+/// Refers to its arguments.
+template <Scalar T>
+class TokenSearch final : public Search<T> {
+ public:
+  /// `max_new_tokens` >= 1.
+  TokenSearch(const DecodingRules& rules, const StopRule& stop, std::vector<int> prompt,
+              Index max_new_tokens);
+  /// Tells the text of the tokens to options.on_token.
+  void stream_to(const GenerateOptions& options);
+
+  [[nodiscard]] std::vector<Continuation> step(MatrixView<T> logits) override;
+  [[nodiscard]] std::vector<std::vector<int>> results() override;
+
+ private:
+  [[nodiscard]] int next_token(std::span<const T> scores, std::size_t sequence) const;
+  void tell(int token, bool finished);
+
+  const DecodingRules& rules_;
+  const StopRule& stop_;
+  std::size_t prompt_size_;
+  Index max_new_tokens_;
+  std::vector<std::vector<int>> sequences_;  // prompt and new tokens
+  std::vector<std::size_t> running_;         // the sequence of each row of the next logits
+  const Tokenizer* tokenizer_ = nullptr;
+  std::optional<TextStream> stream_;
+};
+
+}  // namespace solo::inline SOLO_ABI::detail
+
+#if SOLO_HEADER_ONLY
+#include <solo/generate/token_search.ipp>  // IWYU pragma: keep
+#endif

@@ -43,14 +43,14 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
   add_optional(app, "--repetition-penalty", o.repetition_penalty,
                "above 1: tokens already there become less likely (1)");
   app.add_flag_function(
-      "--do-sample", [&o](std::int64_t) { o.do_sample = true; },
-      "draw tokens instead of taking the best");
+      "--do-sample,!--no-do-sample", [&o](std::int64_t times) { o.do_sample = times > 0; },
+      "draw tokens instead of taking the best (the model's own, or no)");
   add_optional(app, "--temperature", o.temperature, "of sampling: divides the logits (1)");
   add_optional(app, "--top-k", o.top_k, "of sampling: only the k best; 0: all (50)");
   add_optional(app, "--top-p", o.top_p, "of sampling: only the best that reach p together (1)");
   add_optional(app, "--min-p", o.min_p,
                "of sampling: only what has p times the best's probability (0)");
-  app.add_option("--seed", o.seed, "of sampling (42)");
+  app.add_option("--seed", o.seed, "of sampling (42)")->check(CLI::NonNegativeNumber);
   add_optional(app, "--num-return-sequences", o.num_return_sequences,
                "sequences for each prompt: the best beams, or samples (1)");
   add_optional(app, "--eos-token-id", o.eos_token_id,
@@ -118,14 +118,15 @@ void check_usage(const GenerateArguments& arguments, const Common& common) {
 }
 
 /// Says which options mean nothing, as transformers does.
-void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>& model) {
-  const auto decoding = detail::decoding_rules(arguments.generation, model.generation_config());
+void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>& model,
+                          const GenerateOptions& options) {
+  const detail::DecodingRules rules = detail::decoding_rules(options, model.generation_config());
   for (const char* option : {"--temperature", "--top-k", "--top-p", "--min-p", "--seed"}) {
-    if (!decoding.do_sample && arguments.given(option)) {
+    if (!rules.do_sample && arguments.given(option)) {
       warn(concat(option, " has no effect without --do-sample"));
     }
   }
-  if (decoding.num_beams == 1 && arguments.given("--length-penalty")) {
+  if (rules.num_beams == 1 && arguments.given("--length-penalty")) {
     warn("--length-penalty has no effect without --num-beams");
   }
 }
@@ -157,9 +158,8 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
       std::cout.flush();
     };
   }
-  // Everything that can be wrong is found before a line is printed.
+  warn_of_idle_options(arguments, model, options);
   const std::vector<std::vector<int>> results = generate_ids(model, prompts.ids, options);
-  if (!common.quiet) warn_of_idle_options(arguments, model);
   if (arguments.stream) {
     print("\n");
     return;

@@ -106,7 +106,7 @@ TEST_CASE("log_softmax and draws refuse what is no distribution") {
         "numeric.logits: cannot sample: the largest score is -inf");
 }
 
-TEST_CASE("draws follow the distribution; what is banned never comes") {
+TEST_CASE("draws follow the distribution, and what is banned never comes") {
   const std::vector<double> scores = {std::log(0.2), kOut, std::log(0.5), std::log(0.3), kOut};
   CHECK(draw_token<double>(scores, 1e-12) == 0);
   CHECK(draw_token<double>(scores, 0.21) == 2);

@@ -84,6 +84,33 @@ def make_greedy(examples):
     write_case({"kind": "mini", "name": "greedy", "max_new_tokens": 32, "runs": out})
 
 
+def beams(model, prompt, options):
+    ids = torch.tensor([prompt])
+    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=32, eos_token_id=8191,
+                         pad_token_id=8191, **options)
+    rows = [row[len(prompt):].tolist() for row in out]
+    return [row[:row.index(8191) + 1] if 8191 in row else row for row in rows]
+
+
+def make_beams(examples):
+    """Only prompts for which float32 and float64 weights give the same ids."""
+    models, seen, out = [base(torch.float32), base(torch.float64)], [], []
+    settings = [{"num_beams": 4, "no_repeat_ngram_size": 4, "num_return_sequences": 2},
+                {"num_beams": 10, "length_penalty": 0.8}]
+    for e in examples:
+        if e["prompt"] in seen:
+            continue
+        seen.append(e["prompt"])
+        for options in settings:
+            ids, other = (beams(model, e["prompt"], options) for model in models)
+            if ids == other:
+                out.append({"prompt": len(seen) - 1, "prompt_crc32": crc(e["prompt"]), "options": options,
+                            "output_ids": ids})
+        if len(seen) == 5:
+            break
+    write_case({"kind": "mini", "name": "beams", "max_new_tokens": 32, "runs": out})
+
+
 def trace(case, build, examples, learning_rate):
     torch.manual_seed(700)
     model, params = build(torch.float64)
@@ -149,4 +176,5 @@ def make():
     make_logits_and_gradients(examples)
     print("  greedy", flush=True)
     make_greedy(examples)
+    make_beams(examples)
     make_traces(examples[:64])

@@ -57,6 +57,18 @@ std::vector<int> prompt_of(const solo::Example& e) {
   return {e.ids.begin(), e.ids.begin() + (first - e.labels.begin())};
 }
 
+/// The first `count` different prompts.
+std::vector<std::vector<int>> different_prompts(const Mini& mini, std::size_t count) {
+  std::vector<std::vector<int>> prompts;
+  for (Index i = 0; prompts.size() < count; ++i) {
+    std::vector<int> prompt = prompt_of(mini.rows[i]);
+    if (std::find(prompts.begin(), prompts.end(), prompt) == prompts.end()) {
+      prompts.push_back(std::move(prompt));
+    }
+  }
+  return prompts;
+}
+
 /// ((7919 i) mod 1009 - 504) / 504 / 16: a start that Python and C++ write alike.
 void fill_pattern(solo::Parameter<float>& p) {
   Index i = 0;
@@ -155,13 +167,7 @@ TEST_CASE("gpt2-mini: greedy ids on E2E", "[parity][shared]") {
   if (!shared) SOLO_SKIP("needs ../shared");
   const Mini mini(*shared);
   const GoldenCase c = mini_case("mini", "greedy");
-  std::vector<std::vector<int>> prompts;
-  for (Index i = 0; prompts.size() < c.json.at("runs").size(); ++i) {
-    std::vector<int> prompt = prompt_of(mini.rows[i]);
-    if (std::find(prompts.begin(), prompts.end(), prompt) == prompts.end()) {
-      prompts.push_back(std::move(prompt));
-    }
-  }
+  const std::vector<std::vector<int>> prompts = different_prompts(mini, c.json.at("runs").size());
   const auto model = solo::GPT2<float>::from_pretrained(mini.model, {.threads = 2});
   const auto out = solo::generate_ids(model, prompts,
                                       {.max_new_tokens = c.json.at("max_new_tokens").get<Index>()});
@@ -170,6 +176,29 @@ TEST_CASE("gpt2-mini: greedy ids on E2E", "[parity][shared]") {
     INFO("prompt " << i);
     CHECK(crc32_of(prompts[i]) == run.at("prompt_crc32").get<std::uint32_t>());
     CHECK(out[i] == run.at("output_ids").get<std::vector<int>>());
+  }
+}
+
+TEST_CASE("gpt2-mini: ids of beam search on E2E", "[parity][shared]") {
+  const auto shared = solo::test::shared_dir();
+  if (!shared) SOLO_SKIP("needs ../shared");
+  const Mini mini(*shared);
+  const GoldenCase c = mini_case("mini", "beams");
+  const std::vector<std::vector<int>> prompts = different_prompts(mini, 5);
+  const auto model = solo::GPT2<float>::from_pretrained(mini.model, {.threads = 2});
+  for (const solo::Json& run : c.json.at("runs")) {
+    const std::vector<int>& prompt = prompts[run.at("prompt").get<std::size_t>()];
+    const solo::Json& options = run.at("options");
+    INFO("prompt " << run.at("prompt") << ", options " << options.dump());
+    CHECK(crc32_of(prompt) == run.at("prompt_crc32").get<std::uint32_t>());
+    CHECK(solo::generate_ids(
+              model, std::span(&prompt, 1),
+              {.max_new_tokens = c.json.at("max_new_tokens").get<Index>(),
+               .num_beams = options.at("num_beams").get<Index>(),
+               .length_penalty = options.value("length_penalty", 1.0),
+               .no_repeat_ngram_size = options.value("no_repeat_ngram_size", Index{0}),
+               .num_return_sequences = options.value("num_return_sequences", Index{1})}) ==
+          run.at("output_ids").get<std::vector<std::vector<int>>>());
   }
 }
 

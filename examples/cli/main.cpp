@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The `solo` program: fine-tune, generate, score and look at GPT-2 models and adapters.
+#include <solo/io/file.hpp>
+
+#include "help.hpp"
 #include "program.hpp"
 #include "stop_signals.hpp"
 
@@ -49,14 +52,18 @@ int run_command(const std::vector<Command>& commands) {
 }
 
 int run_program(int argc, char** argv) {
-  CLI::App program{"Fine-tunes GPT-2 on a CPU with SoloConnection, LoRA and other adapters."};
+  CLI::App program{"Fine-tunes GPT-2 on a CPU with SoloConnection, LoRA and other adapters",
+                   "solo"};
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.get_help_ptr()->description("print this help");
+  program.footer(examples_of(""));
   program.require_subcommand(1);
-  program.set_version_flag("--version", SOLO_VERSION_STRING);
+  program.set_version_flag("--version", SOLO_VERSION_STRING, "print the version");
   Common common;
   common.command.assign(argv, argv + argc);
   std::vector<Command> commands;
   for (const auto add : {add_train, add_generate, add_score, add_tokenize, add_tokenizer_train,
-                         add_merge, add_params, add_inspect, add_doctor}) {
+                         add_merge, add_params, add_inspect, add_doctor, add_completion}) {
     commands.push_back(add(program, common));
   }
   for (const Command& command : commands) {
@@ -71,8 +78,11 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::Success& e) {  // --help, --version
     return program.exit(e);
   } catch (const CLI::ParseError& e) {
-    report(e.what());
+    report(printable(e.what(), 900));
     return kUsage;
+  } catch (const Error& e) {  // in the file of --config
+    report(e.what());
+    return kFailure;
   }
   return run_command(commands);
 }

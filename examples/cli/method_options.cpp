@@ -3,6 +3,7 @@
 
 #include <solo/io/json_fields.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -74,10 +75,22 @@ std::vector<std::pair<std::string, N>> parse_pattern(const std::string& option,
   return pattern;
 }
 
+/// The type of an option with these choices.
+template <class E>
+std::string choices() {
+  std::string type = "TEXT:{";
+  for (const std::string_view name : kEnumNames<E>) {
+    if (type.back() != '{') type += ',';
+    type += name;
+  }
+  return type + '}';
+}
+
 /// One option: what it does to the configurations that have it.
 struct Field {
   std::string name;
   std::string help;
+  std::string type;  // as --help shows it and --config reads it; empty: a flag
   void (*solo)(SoloConfig& config, const std::string& option, const std::string& text) = nullptr;
   void (*lora)(LoraConfig& config, const std::string& option, const std::string& text) = nullptr;
 };
@@ -89,78 +102,74 @@ using Text = const std::string;
 /// In the order they are applied: a preset first.
 const std::vector<Field>& fields() {
   static const std::vector<Field> list = {
-      {"--preset", "solo: one of the published configurations, such as solo-59",
+      {"--preset", "solo: a published configuration, such as solo-59", "TEXT",
        [](S& c, Text&, Text& t) { c = SoloConfig::preset(t); }},
-      {"--rank", "rank (solo 64, lora 8)", [](S& c, Text& o, Text& t) { c.r = parse_index(o, t); },
+      {"--rank", "rank", "INT", [](S& c, Text& o, Text& t) { c.r = parse_index(o, t); },
        [](L& c, Text& o, Text& t) { c.r = parse_index(o, t); }},
-      {"--dropout", "the adapter's dropout (0)",
+      {"--dropout", "the adapter's dropout", "FLOAT",
        [](S& c, Text& o, Text& t) { c.dropout = parse_double(o, t); },
        [](L& c, Text& o, Text& t) { c.lora_dropout = parse_double(o, t); }},
-      {"--bias", "solo: biases in the maps, true or false; lora: none, all or lora_only",
+      {"--bias", "solo: whether maps have biases; lora: none, all or lora_only", "BOOL|TEXT",
        [](S& c, Text& o, Text& t) { c.bias = parse_bool(o, t); },
        [](L& c, Text&, Text& t) { c.bias = lora_bias_from(t); }},
-      {"--links", "solo: stride, last, mirror, self or a list such as 0-4,2-6",
+      {"--links", "solo: stride, last, mirror, self or such as 0-4,2-6", "LIST",
        [](S& c, Text& o, Text& t) { c.links = parse_links(o, t); }},
-      {"--stride", "solo: distance between linked block outputs (2)",
+      {"--stride", "solo: distance between linked block outputs", "INT",
        [](S& c, Text& o, Text& t) { c.stride = parse_index(o, t); }},
-      {"--first", "solo: first destination of the stride links",
+      {"--first", "solo: first destination of the stride links", "INT",
        [](S& c, Text& o, Text& t) { c.first = parse_index(o, t); }},
-      {"--share", "solo: all or none",
+      {"--share", "solo: one pair of maps for all links, or one for each", choices<SoloShare>(),
        [](S& c, Text&, Text& t) { c.share = parse_choice<SoloShare>("share", t); }},
-      {"--map", "solo: low_rank, diagonal, scalar or full",
+      {"--map", "solo: what a link computes", choices<SoloMap>(),
        [](S& c, Text&, Text& t) { c.map = parse_choice<SoloMap>("map", t); }},
-      {"--factors", "solo: trained, frozen or down_frozen",
+      {"--factors", "solo: which of the maps train", choices<SoloFactors>(),
        [](S& c, Text&, Text& t) { c.factors = parse_choice<SoloFactors>("factors", t); }},
-      {"--use-e", "solo: true or false",
+      {"--use-e", "solo: the vector e inside a link", "BOOL",
        [](S& c, Text& o, Text& t) { c.use_e = parse_bool(o, t); }},
-      {"--use-v", "solo: true or false",
+      {"--use-v", "solo: the vector v at the end of a link", "BOOL",
        [](S& c, Text& o, Text& t) { c.use_v = parse_bool(o, t); }},
-      {"--gate", "solo: linear, clamp, sigmoid, tanh or none",
+      {"--gate", "solo: the gate's value, from its stored number", choices<SoloGate>(),
        [](S& c, Text&, Text& t) { c.gate = parse_choice<SoloGate>("gate", t); }},
-      {"--gate-scope", "solo: link or global",
+      {"--gate-scope", "solo: a gate for each link, or one for all", choices<SoloGateScope>(),
        [](S& c, Text&, Text& t) { c.gate_scope = parse_choice<SoloGateScope>("gate_scope", t); }},
-      {"--gate-init", "solo: the stored gate number (0.1)",
+      {"--gate-init", "solo: the stored gate number", "FLOAT",
        [](S& c, Text& o, Text& t) { c.gate_init = parse_double(o, t); }},
-      {"--gate-schedule", "solo: none, linear:STEPS or cosine:STEPS",
+      {"--gate-schedule", "solo: none, linear:STEPS or cosine:STEPS", "TEXT",
        [](S& c, Text& o, Text& t) { c.gate_schedule = parse_schedule(o, t); }},
-      {"--init", "solo: paper or identity",
+      {"--init", "solo: v = 0 and random maps, or v = 1 and up = 0", choices<SoloInit>(),
        [](S& c, Text&, Text& t) { c.init = parse_choice<SoloInit>("init", t); }},
-      {"--norm", "solo: none, layer_norm or rms_norm",
+      {"--norm", "solo: of the source of a link", choices<SoloNorm>(),
        [](S& c, Text&, Text& t) { c.norm = parse_choice<SoloNorm>("norm", t); }},
-      {"--activation", "solo: identity or gelu_new",
+      {"--activation", "solo: inside a link", choices<Activation>(),
        [](S& c, Text&, Text& t) { c.activation = parse_choice<Activation>("activation", t); }},
-      {"--source", "solo: corrected or raw",
+      {"--source", "solo: block outputs after or before their correction", choices<SoloSource>(),
        [](S& c, Text&, Text& t) { c.source = parse_choice<SoloSource>("source", t); }},
-      {"--scale", "solo: factor of every link (1)",
+      {"--scale", "solo: factor of every link", "FLOAT",
        [](S& c, Text& o, Text& t) { c.scale = parse_double(o, t); }},
-      {"--lora-alpha", "lora: alpha (8)", nullptr,
+      {"--lora-alpha", "lora: alpha; the scale is alpha / rank", "FLOAT", nullptr,
        [](L& c, Text& o, Text& t) { c.lora_alpha = parse_double(o, t); }},
-      {"--target-modules", "lora: list of module names (c_attn); c_attn.q, .k, .v are its parts",
-       nullptr, [](L& c, Text& o, Text& t) { c.target_modules = split_list(o, t); }},
-      {"--exclude-modules", "lora: list of module names", nullptr,
+      {"--target-modules", "lora: module names; c_attn.q, .k and .v are parts", "LIST", nullptr,
+       [](L& c, Text& o, Text& t) { c.target_modules = split_list(o, t); }},
+      {"--exclude-modules", "lora: module names", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.exclude_modules = split_list(o, t); }},
-      {"--rank-pattern", "lora: ranks of modules, such as c_fc=4,h.0.attn.c_attn=16", nullptr,
-       [](L& c, Text& o, Text& t) { c.rank_pattern = parse_pattern<Index>(o, t); }},
-      {"--alpha-pattern", "lora: alphas of modules, such as c_fc=16", nullptr,
+      {"--rank-pattern", "lora: ranks of modules, such as c_fc=4,h.0.attn.c_attn=16", "LIST",
+       nullptr, [](L& c, Text& o, Text& t) { c.rank_pattern = parse_pattern<Index>(o, t); }},
+      {"--alpha-pattern", "lora: alphas of modules, such as c_fc=16", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.alpha_pattern = parse_pattern<double>(o, t); }},
-      {"--layers-to-transform", "lora: list of block numbers, from 0", nullptr,
+      {"--layers-to-transform", "lora: block numbers, from 0", "LIST", nullptr,
        [](L& c, Text& o, Text& t) {
          for (Text& item : split_list(o, t)) c.layers_to_transform.push_back(parse_index(o, item));
        }},
-      {"--modules-to-save", "lora: list of modules that train in full", nullptr,
+      {"--modules-to-save", "lora: modules that train in full", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.modules_to_save = split_list(o, t); }},
-      {"--rslora", "lora: scale by alpha / sqrt(rank)", nullptr,
+      {"--rslora", "lora: scale by alpha / sqrt(rank)", "", nullptr,
        [](L& c, Text& o, Text& t) { c.use_rslora = parse_bool(o, t); }},
-      {"--dora", "lora: weight-decomposed (DoRA)", nullptr,
+      {"--dora", "lora: weight-decomposed (DoRA)", "", nullptr,
        [](L& c, Text& o, Text& t) { c.use_dora = parse_bool(o, t); }},
-      {"--lora-bias", "lora: a bias in B", nullptr,
+      {"--lora-bias", "lora: a bias in B", "", nullptr,
        [](L& c, Text& o, Text& t) { c.lora_bias = parse_bool(o, t); }},
   };
   return list;
-}
-
-bool is_flag(const Field& field) {
-  return field.name == "--rslora" || field.name == "--dora" || field.name == "--lora-bias";
 }
 
 std::string json_text(const MethodConfig& config) {
@@ -173,6 +182,29 @@ std::string json_text(const MethodConfig& config) {
         }
       },
       config);
+}
+
+/// A configuration's default as --help shows it; empty when there is none.
+std::string default_of(const Json& config, const std::string& key) {
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null() || found->is_object()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  if (!found->is_array()) return dump_line(*found);
+  return CLI::detail::join(found->get<std::vector<std::string>>(), ",");
+}
+
+/// The default of a field, from the configurations themselves.
+std::string default_text(const Field& field) {
+  std::string key = field.name.substr(2);
+  std::replace(key.begin(), key.end(), '-', '_');
+  if (key == "rank") key = "r";
+  std::string solo;
+  std::string lora;
+  if (field.solo != nullptr) solo = default_of(parse_json(SoloConfig{}.to_json(""), ""), key);
+  if (key == "dropout") key = "lora_dropout";
+  if (field.lora != nullptr) lora = default_of(parse_json(LoraConfig{}.to_json(""), ""), key);
+  if (solo.empty() || lora.empty() || solo == lora) return solo.empty() ? lora : solo;
+  return concat("solo ", solo, ", lora ", lora);
 }
 
 /// The configuration an adapter of parts of c_attn was made with, from that of its file.
@@ -204,21 +236,23 @@ bool apply(const Field& field, MethodConfig& config, const std::string& text) {
 }  // namespace
 
 MethodOptions::MethodOptions(CLI::App& app) {
-  app.add_option("--method", method_, "solo, lora, full, bitfit or ln_tuning")
+  app.add_option("--method", method_, "what trains")
       ->required()
       ->check(CLI::IsMember({"solo", "lora", "full", "bitfit", "ln_tuning"}));
   for (const Field& field : fields()) {
     const auto store = [this, name = field.name](const std::string& text) { values_[name] = text; };
-    if (is_flag(field)) {
-      app.add_flag_callback(
-             field.name, [store] { store("true"); }, field.help)
-          ->group("Configuration of the adapter");
+    CLI::Option* option = nullptr;
+    if (field.type.empty()) {
+      option = app.add_flag_callback(
+          field.name, [store] { store("true"); }, field.help);
     } else {
-      const std::string names =
-          field.name == "--dropout" ? field.name + ",--lora-dropout" : field.name;
-      app.add_option_function<std::string>(names, store, field.help)
-          ->group("Configuration of the adapter");
+      const bool two = field.name == "--dropout";
+      option = app.add_option_function<std::string>(
+                      two ? field.name + ",--lora-dropout" : field.name, store, field.help)
+                   ->type_name(field.type)
+                   ->default_str(default_text(field));
     }
+    option->group("Configuration of the adapter");
   }
 }
 

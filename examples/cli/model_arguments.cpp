@@ -9,7 +9,9 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
   add_path(app, "--model", model, "Hugging Face folder of a GPT-2")->required();
   add_path(app, "--adapter", adapter,
            "adapter folder: Solo, LoRA (also peft's), BitFit, LN tuning");
-  app.add_option("--dtype", dtype, "of the base's weights (float32)")->check(CLI::IsMember(dtypes));
+  app.add_option("--dtype", dtype, "how the base's weights are kept")
+      ->check(CLI::IsMember(dtypes))
+      ->capture_default_str();
 }
 
 bool ModelArguments::trained_with_separator() const {

@@ -107,17 +107,21 @@ Command add_params(CLI::App& program, Common& common) {
   const auto o = std::make_shared<ParamsArguments>();
   CLI::App& app = add_subcommand(program, common, "params",
                                  "trainable parameters, and a forecast of a step's cost");
-  o->size_option = app.add_option("--size", o->size, "gpt2, gpt2-medium, gpt2-large or gpt2-xl")
+  o->size_option = app.add_option("--size", o->size, "a published size, instead of --model")
                        ->check(CLI::IsMember({"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"}));
-  o->model_option = add_path(app, "--model", o->model, "Hugging Face folder of a GPT-2");
+  o->model_option =
+      add_path(app, "--model", o->model, "Hugging Face folder of a GPT-2, instead of --size")
+          ->excludes(o->size_option);
   o->method = std::make_unique<MethodOptions>(app);
-  app.add_option("--dtype", o->dtype, "of the frozen weights")
-      ->check(CLI::IsMember({"float32", "bfloat16"}));
-  app.add_option("--batch-size", o->batch_size, "sequences a batch, for the forecast (8)")
-      ->check(CLI::Range(Index{1}, Index{1} << 20));
-  app.add_option("--sequence-length", o->sequence_length,
-                 "tokens a sequence, for the forecast (64)")
-      ->check(CLI::Range(Index{1}, Index{1} << 20));
+  app.add_option("--dtype", o->dtype, "how frozen weights are kept")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+  app.add_option("--batch-size", o->batch_size, "sequences a batch, for the forecast")
+      ->check(CLI::Range(Index{1}, Index{1} << 20))
+      ->capture_default_str();
+  app.add_option("--sequence-length", o->sequence_length, "tokens a sequence, for the forecast")
+      ->check(CLI::Range(Index{1}, Index{1} << 20))
+      ->capture_default_str();
   return {&app, [o, &common] { run_params(*o, common); }};
 }
 

@@ -3,29 +3,34 @@
 
 #include <solo/io/json_fields.hpp>
 
+#include "config_file.hpp"
+#include "help.hpp"
+
 #include <iostream>
 
 namespace solo::cli {
-namespace {
+CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
+                         const std::string& description) {
+  CLI::App* const app = program.add_subcommand(name, description);
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app->option_defaults()->group(kCommonGroup);
+  app->get_help_ptr()->description("print this help")->group(kCommonGroup);
+  add_config_option(*app);
+  app->add_flag("--json", common.json,
+                "print the result as JSON on stdout, and nothing else there");
+  app->add_flag("--quiet", common.quiet, "no progress on stderr");
+  app->add_option("--threads", common.threads, "threads to compute with; 0 takes all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app->option_defaults()->group("Options");
+  app->footer(examples_of(name));
+  return *app;
+}
 
 std::function<std::string(const std::string&)> not_empty(const std::string& name) {
   return [name](const std::string& text) {
     return text.empty() ? name + ": the path is empty" : std::string();
   };
-}
-
-}  // namespace
-
-CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
-                         const std::string& description) {
-  CLI::App* const app = program.add_subcommand(name, description);
-  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  app->add_flag("--json", common.json,
-                "print the result as JSON on stdout, and nothing else there");
-  app->add_flag("--quiet", common.quiet, "no progress on stderr");
-  app->add_option("--threads", common.threads, "threads to compute with; 0 takes all cores")
-      ->check(CLI::Range(0, 1024));
-  return *app;
 }
 
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,

@@ -37,9 +37,11 @@ struct Command {
   std::function<void()> run;
 };
 
-/// Adds a subcommand with the common options. Every option may be given once.
+/// Adds a subcommand with the common options and --config. Every option may be given once.
 CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
                          const std::string& description);
+/// A check that refuses the empty path as value of the option `name`.
+std::function<std::string(const std::string&)> not_empty(const std::string& name);
 /// A path option; the empty path is a usage error.
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& value,
                       const std::string& description);
@@ -74,5 +76,6 @@ Command add_merge(CLI::App& program, Common& common);
 Command add_params(CLI::App& program, Common& common);
 Command add_inspect(CLI::App& program, Common& common);
 Command add_doctor(CLI::App& program, Common& common);
+Command add_completion(CLI::App& program, Common& common);
 
 }  // namespace solo::cli

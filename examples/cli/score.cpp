@@ -115,8 +115,9 @@ Command add_score(CLI::App& program, Common& common) {
   add_path(app, "--input", options->input, "JSON lines {\"input_ids\", \"labels\"}")->required();
   add_path(app, "--logits", options->logits, "write the logits here (safetensors)");
   add_path(app, "--grads", options->grads, "write the gradients here (safetensors)");
-  app.add_option("--batch-size", options->batch_size, "sequences computed together (8)")
-      ->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", options->batch_size, "sequences computed together")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   return {&app, [options, &common] { run_score_with_dtype(*options, common); }};
 }
 

@@ -68,6 +68,7 @@ std::vector<int> read_ids(const std::string& where, const Json& value, Index voc
 std::vector<std::string> split_list(const std::string& option, std::string_view text);
 
 Command add_train(CLI::App& program, Common& common);
+Command add_pretrain(CLI::App& program, Common& common);
 Command add_generate(CLI::App& program, Common& common);
 Command add_score(CLI::App& program, Common& common);
 Command add_tokenize(CLI::App& program, Common& common);

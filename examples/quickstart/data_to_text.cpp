@@ -26,6 +26,28 @@ std::size_t find_phrase(std::string_view text, std::string_view phrase, std::siz
   return std::string_view::npos;
 }
 
+bool is_made_up(std::string_view word) {
+  if (word.size() != 2 * kSyllableLength && word.size() != 3 * kSyllableLength) return false;
+  std::string lower(word);
+  lower.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(lower.front())));
+  for (std::size_t i = 0; i < lower.size(); i += kSyllableLength) {
+    const auto& known = syllables();
+    if (std::find(known.begin(), known.end(), lower.substr(i, kSyllableLength)) == known.end()) {
+      return false;
+    }
+  }
+  return lower.front() != word.front();
+}
+
+bool contains_made_up_word(std::string_view text) {
+  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
+    end = begin;
+    while (end < text.size() && is_word(text[end])) ++end;
+    if (is_made_up(text.substr(begin, end - begin))) return true;
+  }
+  return false;
+}
+
 std::string fill(std::string_view phrase, std::string_view value) {
   const std::size_t place = phrase.find('_');
   return concat(phrase.substr(0, place), value, phrase.substr(place + 1));
@@ -72,22 +94,29 @@ std::vector<const Slot*> SampleMaker::choose_slots(const Domain& domain) {
   return slots;
 }
 
+std::string SampleMaker::made_up_word() {
+  std::string word = concat(one_of(syllables()), one_of(syllables()));
+  if (below(2) == 0) word += one_of(syllables());
+  word.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(word.front())));
+  return word;
+}
+
 Sample SampleMaker::make_one(const Domain& domain) {
   Sample sample;
-  const std::string name = concat(one_of(domain.first_names), ' ', one_of(domain.second_names));
-  sample.meaning.emplace_back("name", name);
+  sample.meaning.emplace_back("name", made_up_word());
   std::size_t said = 0;
   for (const Slot* slot : choose_slots(domain)) {
-    const std::string_view value = one_of(slot->values);
-    sample.meaning.emplace_back(slot->key, value);
+    const std::string value =
+        slot->values.empty() ? made_up_word() : std::string(one_of(slot->values));
     if (said == 0) {
-      sample.text = "The " + name + ' ';
+      sample.text = fill(one_of(domain.openings), sample.meaning.front().second) + ' ';
     } else if (said % 2 == 1) {
       sample.text += one_of(domain.joints);
     } else {
       sample.text += concat(" . ", one_of(domain.subjects), ' ');
     }
     sample.text += fill(one_of(slot->phrases), value);
+    sample.meaning.emplace_back(slot->key, value);
     ++said;
   }
   sample.text += " .";
@@ -132,12 +161,7 @@ bool is_exact(const Domain& domain, const Meaning& meaning, std::string_view tex
       if (contains_phrase(rest, value)) return false;
     }
   }
-  for (const std::string_view first : domain.first_names) {
-    for (const std::string_view second : domain.second_names) {
-      if (contains_phrase(rest, concat(first, ' ', second))) return false;
-    }
-  }
-  return true;
+  return !contains_made_up_word(rest);
 }
 
 }  // namespace solo::quickstart

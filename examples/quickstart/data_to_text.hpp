@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// The quickstart's data-to-text task: meanings such as "name : Rusty Oven | food : Thai" with
+/// The quickstart's data-to-text task: meanings such as "name : Kenmar | food : Thai" with
 /// texts that express them, and how a generated text is judged.
 #pragma once
 
@@ -27,7 +27,7 @@ struct Sample {
   std::string text;
 };
 
-/// "name : Rusty Oven | food : Thai | closed : Mondays".
+/// "name : Kenmar | food : Thai | closed : Mondays".
 [[nodiscard]] std::string to_prompt(const Meaning& meaning);
 /// The inverse of to_prompt. Throws FormatError "data.mr", beginning with `where`.
 [[nodiscard]] Meaning parse_prompt(std::string_view prompt, const std::string& where);
@@ -44,6 +44,7 @@ class SampleMaker {
  private:
   [[nodiscard]] std::size_t below(std::size_t n);
   [[nodiscard]] std::string_view one_of(const std::vector<std::string_view>& items);
+  [[nodiscard]] std::string made_up_word();
   [[nodiscard]] std::vector<const Slot*> choose_slots(const Domain& domain);
   [[nodiscard]] Sample make_one(const Domain& domain);
 
@@ -56,8 +57,8 @@ class SampleMaker {
 [[nodiscard]] bool contains_phrase(std::string_view text, std::string_view phrase);
 
 /// Whether a text says what it should: every value of the meaning occurs in it, word for word, and
-/// no other value of any slot of the domain does (values that are parts of right ones, such as the
-/// "tea" of "green tea", do not count against it).
+/// no other value of any slot of the domain does, nor a made-up word that is no value of the
+/// meaning.
 [[nodiscard]] bool is_exact(const Domain& domain, const Meaning& meaning, std::string_view text);
 
 }  // namespace solo::quickstart

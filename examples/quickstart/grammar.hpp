@@ -11,21 +11,25 @@ namespace solo::quickstart {
 /// One thing that a meaning may say.
 struct Slot {
   std::string_view key;
-  std::vector<std::string_view> values;   ///< differ from each other and from those of other slots
+  /// Differ from each other and from those of the other slots; none: any made-up word is a value.
+  std::vector<std::string_view> values;
   std::vector<std::string_view> phrases;  ///< what follows the subject; "_" stands for the value
 };
 
 /// What texts are about, and how they put it.
 struct Domain {
   std::string_view name;
-  std::vector<std::string_view> first_names;  ///< a name is one of these and one of the next
-  std::vector<std::string_view> second_names;
-  std::vector<Slot> slots;                 ///< beside the name, which every meaning has
-  std::vector<std::string_view> subjects;  ///< of the second sentence and those after it
+  std::vector<std::string_view> openings;  ///< begin the first sentence; "_" stands for the name
+  std::vector<std::string_view> subjects;  ///< begin the other ones
   std::vector<std::string_view> joints;    ///< between the two phrases of a sentence
+  std::vector<Slot> slots;                 ///< beside the name, a made-up word in every meaning
 };
 
-/// Hotels, books, phones and boats: what the base model learns.
+/// Made-up words have two or three of them, and a capital letter.
+inline constexpr std::size_t kSyllableLength = 3;
+[[nodiscard]] const std::vector<std::string_view>& syllables();
+
+/// Hotels, books, phones, boats and cities: what the base model learns.
 [[nodiscard]] const std::vector<Domain>& general_domains();
 /// Restaurants: other slots, words and phrases.
 [[nodiscard]] const Domain& held_out_domain();

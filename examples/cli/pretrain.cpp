@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// solo pretrain: trains a model from random weights.
+#include <solo/data/dataset.hpp>
+#include <solo/text/tokenizer.hpp>
+#include <solo/train/trainer.hpp>
+
+#include "program.hpp"
+#include "train_report.hpp"
+#include "training_options.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+namespace solo::cli {
+namespace {
+
+constexpr const char* kPlainText = "text";
+
+struct PretrainArguments {
+  std::unique_ptr<TrainingOptions> training;
+  std::string size;
+  std::filesystem::path config_from;
+  std::filesystem::path tokenizer;
+  std::optional<Index> n_layer;
+  std::optional<Index> n_embd;
+  std::optional<Index> n_head;
+  std::optional<Index> n_positions;
+  std::vector<std::string> train;
+  std::vector<std::string> valid;
+  std::filesystem::path output;
+  std::string format = "automatic";
+  std::string separator = "eos";
+  bool completion_only = false;
+};
+
+/// The sizes that were asked for, with the tokenizer's vocabulary.
+GPT2Config model_config(const PretrainArguments& options, const Tokenizer& tokenizer) {
+  const bool from_file = !options.config_from.empty();
+  if (from_file && !options.size.empty()) {
+    throw UsageError("pretrain: give either --size or --config-from");
+  }
+  const bool own = options.n_layer && options.n_embd && options.n_head;
+  if (!from_file && options.size.empty() && !own) {
+    throw UsageError("pretrain: give --size, --config-from, or --n-layer, --n-embd and --n-head");
+  }
+  GPT2Config config;
+  if (from_file) config = GPT2Config::from_file(options.config_from);
+  if (!options.size.empty()) config = GPT2Config::from_size(options.size);
+  if (options.n_embd) config.n_inner = 0;  // goes with the width
+  config.n_layer = options.n_layer.value_or(config.n_layer);
+  config.n_embd = options.n_embd.value_or(config.n_embd);
+  config.n_head = options.n_head.value_or(config.n_head);
+  config.n_positions = options.n_positions.value_or(config.n_positions);
+  config.vocab_size = tokenizer.vocab_size();
+  config.eos_token_ids.clear();
+  config.eos_token_id = tokenizer.eos_token_id();
+  config.bos_token_id = tokenizer.eos_token_id();
+  config.validate();
+  return config;
+}
+
+/// The example in windows of n_positions tokens. Each begins with the last token of the one before,
+/// so that every token is predicted once.
+void add_windows(const Example& example, Index n_positions, std::vector<Example>& windows) {
+  const Index size = static_cast<Index>(example.ids.size());
+  if (size <= n_positions) {
+    windows.push_back(example);
+    return;
+  }
+  for (Index begin = 0; begin + 1 < size; begin += n_positions - 1) {
+    const Index end = std::min(begin + n_positions, size);
+    windows.push_back({.ids = {example.ids.begin() + begin, example.ids.begin() + end},
+                       .labels = {example.labels.begin() + begin, example.labels.begin() + end},
+                       .context_length = 0});
+  }
+}
+
+/// A file of plain text as one example.
+Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (tokenizer.eos_token_id() < 0) {
+    fail<ConfigError>("tokenizer.eos", display_name(file),
+                      ": the tokenizer has no <|endoftext|> to end the text with");
+  }
+  const std::string contents = read_text_file(file);
+  std::string_view text = contents;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::vector<int> ids = tokenizer.encode(text, {.special_tokens = false});
+  ids.push_back(tokenizer.eos_token_id());
+  return Dataset::from_ids(std::vector<std::vector<int>>{std::move(ids)});
+}
+
+/// All examples of the files, none longer than n_positions.
+Dataset load_data(const PretrainArguments& options, const std::vector<std::string>& files,
+                  const Tokenizer& tokenizer, const GPT2Config& config) {
+  std::vector<Example> windows;
+  for (const std::string& name : files) {
+    const std::filesystem::path file = name;
+    const Dataset data = options.format == kPlainText
+                             ? plain_text(file, tokenizer)
+                             : Dataset::from_file(file, tokenizer,
+                                                  {.format = parse_data_format(options.format),
+                                                   .separator = parse_separator(options.separator),
+                                                   .completion_only = options.completion_only,
+                                                   .vocab_size = config.vocab_size});
+    for (Index i = 0; i < data.size(); ++i) add_windows(data[i], config.n_positions, windows);
+  }
+  return Dataset::from_ids(std::move(windows), {.n_positions = config.n_positions});
+}
+
+TrainerOptions trainer_options(const PretrainArguments& options) {
+  TrainerOptions t = options.training->trainer_options(options.output);
+  t.extra_args = dump_line({{"method", "pretrain"},
+                            {"train_files", options.train},
+                            {"separator", options.separator},
+                            {"completion_only", options.completion_only}});
+  t.validate();
+  return t;
+}
+
+void run_pretrain(const PretrainArguments& options, const Common& common) {
+  const TrainerOptions training = trainer_options(options);
+  const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
+  const GPT2Config config = model_config(options, tokenizer);
+  const Dataset train = load_data(options, options.train, tokenizer, config);
+  std::optional<Dataset> valid;
+  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
+
+  GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
+  if (!common.quiet) std::cerr << trainable_line(model) << '\n';
+  Trainer<float> trainer(model, training);
+  ProgressPrinter progress(common.quiet);
+  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
+  trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
+  const auto begin = std::chrono::steady_clock::now();
+  const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  progress.finish();
+
+  model.save_pretrained(options.output);
+  tokenizer.save_pretrained(options.output);
+  write_report(options.output, model, result, seconds.count());
+  print_result(options.output, model, result, common);
+}
+
+std::string check_no_empty_path(const std::string& text) {
+  return text.empty() ? "the path is empty" : "";
+}
+
+}  // namespace
+
+Command add_pretrain(CLI::App& program, Common& common) {
+  const auto o = std::make_shared<PretrainArguments>();
+  CLI::App& app = add_subcommand(program, common, "pretrain", "trains a model from random weights");
+  app.add_option("--size", o->size, "gpt2, gpt2-medium, gpt2-large or gpt2-xl")
+      ->check(CLI::IsMember({"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"}));
+  add_path(app, "--config-from", o->config_from, "config.json with the sizes");
+  const auto own = [&app](const std::string& name, std::optional<Index>& value,
+                          const std::string& what) {
+    app.add_option(name, value, what + ", instead of that of --size or --config-from")
+        ->check(CLI::PositiveNumber);
+  };
+  own("--n-layer", o->n_layer, "blocks");
+  own("--n-embd", o->n_embd, "width (the MLP's is four times it)");
+  own("--n-head", o->n_head, "heads");
+  own("--n-positions", o->n_positions, "longest sequence");
+  add_path(app, "--tokenizer", o->tokenizer, "folder with the tokenizer's files")->required();
+  app.add_option("--train", o->train,
+                 "training data: .jsonl, E2E .csv, context||completion .txt; longer texts are cut "
+                 "into windows of n_positions tokens")
+      ->type_name("PATH ...")
+      ->required()
+      ->take_all()
+      ->check(check_no_empty_path);
+  app.add_option("--valid", o->valid, "validation data")
+      ->type_name("PATH ...")
+      ->take_all()
+      ->check(check_no_empty_path);
+  add_path(app, "--output", o->output, "folder for the model, tokenizer, logs and report")
+      ->required();
+  app.add_option("--format", o->format, "of the data files (by extension); text: plain text")
+      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt", kPlainText}));
+  app.add_option("--separator", o->separator, "between prompt and completion: eos or none")
+      ->check(CLI::IsMember({"eos", "none"}));
+  app.add_flag("--completion-only", o->completion_only,
+               "score completions only; by default every token is scored");
+  o->training = std::make_unique<TrainingOptions>(
+      app, TrainerOptions{.learning_rate = 5e-4, .eval_on_start = true});
+  return {&app, [o, &common] { run_pretrain(*o, common); }};
+}
+
+}  // namespace solo::cli

@@ -28,8 +28,8 @@ struct PretrainArguments {
   std::optional<Index> n_embd;
   std::optional<Index> n_head;
   std::optional<Index> n_positions;
-  std::vector<std::string> train;
-  std::vector<std::string> valid;
+  std::vector<std::filesystem::path> train;
+  std::vector<std::filesystem::path> valid;
   std::filesystem::path output;
   std::string format = "automatic";
   std::string separator = "eos";
@@ -94,11 +94,10 @@ Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer
 }
 
 /// All examples of the files, none longer than n_positions.
-Dataset load_data(const PretrainArguments& options, const std::vector<std::string>& files,
+Dataset load_data(const PretrainArguments& options, const std::vector<std::filesystem::path>& files,
                   const Tokenizer& tokenizer, const GPT2Config& config) {
   std::vector<Example> windows;
-  for (const std::string& name : files) {
-    const std::filesystem::path file = name;
+  for (const std::filesystem::path& file : files) {
     const Dataset data = options.format == kPlainText
                              ? plain_text(file, tokenizer)
                              : Dataset::from_file(file, tokenizer,
@@ -113,8 +112,10 @@ Dataset load_data(const PretrainArguments& options, const std::vector<std::strin
 
 TrainerOptions trainer_options(const PretrainArguments& options) {
   TrainerOptions t = options.training->trainer_options(options.output);
+  Json files = Json::array();
+  for (const std::filesystem::path& file : options.train) files.push_back(file.string());
   t.extra_args = dump_line({{"method", "pretrain"},
-                            {"train_files", options.train},
+                            {"train_files", files},
                             {"separator", options.separator},
                             {"completion_only", options.completion_only}});
   t.validate();
@@ -146,10 +147,6 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   print_result(options.output, model, result, common);
 }
 
-std::string check_no_empty_path(const std::string& text) {
-  return text.empty() ? "the path is empty" : "";
-}
-
 }  // namespace
 
 Command add_pretrain(CLI::App& program, Common& common) {
@@ -168,17 +165,11 @@ Command add_pretrain(CLI::App& program, Common& common) {
   own("--n-head", o->n_head, "heads");
   own("--n-positions", o->n_positions, "longest sequence");
   add_path(app, "--tokenizer", o->tokenizer, "folder with the tokenizer's files")->required();
-  app.add_option("--train", o->train,
-                 "training data: .jsonl, E2E .csv, context||completion .txt; longer texts are cut "
-                 "into windows of n_positions tokens")
-      ->type_name("PATH ...")
-      ->required()
-      ->take_all()
-      ->check(check_no_empty_path);
-  app.add_option("--valid", o->valid, "validation data")
-      ->type_name("PATH ...")
-      ->take_all()
-      ->check(check_no_empty_path);
+  add_paths(app, "--train", o->train,
+            "training data: .jsonl, E2E .csv, context||completion .txt; longer texts are cut into "
+            "windows of n_positions tokens")
+      ->required();
+  add_paths(app, "--valid", o->valid, "validation data");
   add_path(app, "--output", o->output, "folder for the model, tokenizer, logs and report")
       ->required();
   app.add_option("--format", o->format, "of the data files (by extension); text: plain text")

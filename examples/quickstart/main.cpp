@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// data_to_text: makes the quickstart's task, and judges texts. scripts/quickstart runs it.
+// data_to_text: makes the quickstart's task, and judges and shows texts. scripts/quickstart runs
+// it.
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/json.hpp>
-#include <solo/io/json_fields.hpp>
-#include <solo/text/lines.hpp>
 
 #include "data_to_text.hpp"
+#include "task_files.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <exception>
-#include <filesystem>
+#include <functional>
 #include <iostream>
 
 namespace solo::quickstart {
@@ -21,100 +21,113 @@ namespace {
 struct Arguments {
   std::string output;
   std::uint64_t seed = 1;
-  Index general = 8000;
-  Index train = 400;
-  Index valid = 200;
-  Index test = 200;
+  TaskSizes sizes;
+  std::string data;
+  Index contexts = 500;
   std::string prompts;
-  std::string texts;
+  std::vector<std::string> texts;
+  Index count = 3;
+  std::size_t width = 78;
 };
 
-void write_samples(const std::filesystem::path& file, const std::vector<Sample>& samples) {
-  std::string lines;
-  for (const Sample& s : samples) {
-    lines += dump_line({{"prompt", to_prompt(s.meaning)}, {"completion", s.text}}) + '\n';
-  }
-  write_file_atomically(file, lines);
-}
-
-void write_prompts(const std::filesystem::path& file, const std::vector<Sample>& samples) {
-  std::string lines;
-  for (const Sample& s : samples) lines += dump_line({{"prompt", to_prompt(s.meaning)}}) + '\n';
-  write_file_atomically(file, lines);
-}
-
-void run_make(const Arguments& options) {
-  const std::filesystem::path folder = options.output;
-  SampleMaker maker(options.seed);
-  const std::span<const Domain> general = general_domains();
-  const std::span<const Domain> held_out(&held_out_domain(), 1);
-  const std::vector<Sample> test = maker.make(held_out, options.test);
-  make_directories(folder);
-  write_samples(folder / "test.jsonl", test);
-  write_prompts(folder / "test_prompts.jsonl", test);
-  write_samples(folder / "valid.jsonl", maker.make(held_out, options.valid));
-  write_samples(folder / "train.jsonl", maker.make(held_out, options.train));
-  write_samples(folder / "general_valid.jsonl", maker.make(general, options.valid));
-  write_samples(folder / "general_train.jsonl", maker.make(general, options.general));
-}
-
-/// The string in a field of the next line; empty at the end of the file.
-std::optional<std::string> next_string(LineReader& lines, const std::string& field) {
-  std::string_view line;
-  if (!lines.next_record(line)) return {};
-  const Json json = parse_json(line, lines.where());
-  return JsonFields(json, lines.where()).string(field);
+void run_split(const Arguments& o) {
+  const SplitCounts counts = split_data(o.data, o.contexts, o.count, o.output);
+  std::cout << dump_line({{"train", counts.train}, {"valid", counts.valid}}) << '\n';
 }
 
 /// {"exact", "meanings", "accuracy"} of generated texts, line by line for the prompts.
-void run_score(const Arguments& options) {
-  LineReader prompts{std::filesystem::path(options.prompts)};
-  LineReader texts{std::filesystem::path(options.texts)};
-  Index exact = 0;
-  Index meanings = 0;
-  while (const auto prompt = next_string(prompts, "prompt")) {
-    const auto text = next_string(texts, "text");
-    if (!text) {
-      fail<FormatError>("data.length", texts.name(), ": ends before ", prompts.where());
-    }
-    ++meanings;
-    exact += is_exact(held_out_domain(), parse_prompt(*prompt, prompts.where()), *text) ? 1 : 0;
+void run_score(const Arguments& o) {
+  const std::vector<std::string> prompts = read_strings(o.prompts, "prompt");
+  const std::vector<std::string> texts = read_strings(o.texts.front(), "text");
+  if (prompts.empty() || texts.size() != prompts.size()) {
+    fail<FormatError>("data.length", display_name(o.texts.front()),
+                      ": expected a text for each of ", prompts.size(), " prompts, found ",
+                      texts.size());
   }
-  if (meanings == 0) fail<FormatError>("data.empty", prompts.name(), ": no prompts");
-  std::cout << dump_line({{"exact", exact},
-                          {"meanings", meanings},
-                          {"accuracy", static_cast<double>(exact) / static_cast<double>(meanings)}})
+  Index exact = 0;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const Meaning meaning = parse_prompt(prompts[i], concat(o.prompts, ": line ", i + 1));
+    exact += is_exact(held_out_domain(), meaning, texts[i]) ? 1 : 0;
+  }
+  std::cout << dump_line(
+                   {{"exact", exact},
+                    {"meanings", prompts.size()},
+                    {"accuracy", static_cast<double>(exact) / static_cast<double>(prompts.size())}})
             << '\n';
 }
 
+void run_show(const Arguments& o) {
+  std::vector<std::pair<std::string, std::filesystem::path>> named;
+  for (const std::string& item : o.texts) {
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      fail<ConfigError>("quickstart.texts", "--texts: expected NAME=FILE, found ", quoted(item));
+    }
+    named.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+  }
+  std::cout << show_samples(o.prompts, named, o.count, o.width);
+}
+
+CLI::App& add_make(CLI::App& program, Arguments& o) {
+  CLI::App& app = *program.add_subcommand("make", "writes the task's files");
+  app.add_option("--output", o.output, "folder for them")->required();
+  app.add_option("--seed", o.seed, "of meanings and texts")->capture_default_str();
+  const auto count = [&app](const std::string& name, Index& value, const std::string& what) {
+    app.add_option(name, value, what)->check(CLI::PositiveNumber)->capture_default_str();
+  };
+  count("--general", o.sizes.general, "samples of the general domains");
+  count("--train", o.sizes.train, "samples of the held-out domain to adapt to");
+  count("--valid", o.sizes.valid, "samples for validation, of either");
+  count("--test", o.sizes.test, "meanings of the held-out domain to generate for");
+  return app;
+}
+
+CLI::App& add_split(CLI::App& program, Arguments& o) {
+  CLI::App& app = *program.add_subcommand("split", "splits data by context, prints the counts");
+  app.add_option("--data", o.data, "context||completion .txt or prompt/completion .jsonl")
+      ->required();
+  app.add_option("--output", o.output, "folder for train, valid and prompts.jsonl")->required();
+  app.add_option("--contexts", o.contexts, "distinct contexts to train on")->capture_default_str();
+  app.add_option("--prompts", o.count, "contexts of valid to generate for")->capture_default_str();
+  return app;
+}
+
+CLI::App& add_texts(CLI::App& program, Arguments& o, const std::string& name,
+                    const std::string& what, const std::string& texts) {
+  CLI::App& app = *program.add_subcommand(name, what);
+  app.add_option("--prompts", o.prompts, "JSON lines with \"prompt\"")->required();
+  app.add_option("--texts", o.texts, texts)->required();
+  return app;
+}
+
 int run(int argc, char** argv) {
-  CLI::App program{"Makes the quickstart's data-to-text task, and judges generated texts."};
+  CLI::App program{"Makes the quickstart's data-to-text task; judges and shows generated texts."};
   program.require_subcommand(1);
   Arguments o;
-  CLI::App* const make = program.add_subcommand("make", "writes the data files");
-  make->add_option("--output", o.output, "folder for the files")->required();
-  make->add_option("--seed", o.seed, "of the meanings and texts")->capture_default_str();
-  const auto count = [make](const std::string& name, Index& value, const std::string& what) {
-    make->add_option(name, value, what)->check(CLI::PositiveNumber)->capture_default_str();
-  };
-  count("--general", o.general, "samples of the general domains");
-  count("--train", o.train, "samples of the held-out domain to train on");
-  count("--valid", o.valid, "samples for validation, of both");
-  count("--test", o.test, "meanings of the held-out domain to generate for");
-  CLI::App* const score = program.add_subcommand("score", "the share of exact texts, as JSON");
-  score->add_option("--prompts", o.prompts, "JSON lines with \"prompt\"")->required();
-  score->add_option("--texts", o.texts, "JSON lines with \"text\", in the same order")->required();
+  std::vector<std::pair<CLI::App*, std::function<void(const Arguments&)>>> commands;
+  commands.emplace_back(&add_make(program, o),
+                        [](const Arguments& a) { write_task(a.output, a.sizes, a.seed); });
+  commands.emplace_back(&add_split(program, o), run_split);
+  CLI::App& score = add_texts(program, o, "score", "the share of exact texts, as JSON",
+                              "JSON lines with \"text\", one for each prompt");
+  score.get_option("--texts")->expected(1);
+  commands.emplace_back(&score, run_score);
+  CLI::App& show = add_texts(program, o, "show", "prompts with the texts of several models",
+                             "NAME=FILE of JSON lines with \"text\"");
+  show.add_option("--count", o.count, "prompts")->capture_default_str();
+  show.add_option("--width", o.width, "columns")->capture_default_str();
+  commands.emplace_back(&show, run_show);
   try {
     program.parse(argc, argv);
+    for (const auto& [app, command] : commands) {
+      if (app->parsed()) command(o);
+    }
+    return 0;
   } catch (const CLI::Success& e) {  // --help
     return program.exit(e);
   } catch (const CLI::ParseError& e) {
     std::cerr << concat("error: ", e.what(), '\n');
     return 2;
-  }
-  try {
-    make->parsed() ? run_make(o) : run_score(o);
-    return 0;
   } catch (const std::exception& e) {
     std::cerr << concat("error: ", e.what(), '\n');
     return 1;

@@ -120,6 +120,100 @@ Domain city() {
   };
 }
 
+Domain shop() {
+  return {
+      .name = "shop",
+      .openings = {"_", "Visit _ , which", "At _ you find a shop that"},
+      .subjects = {"It", "The shop", "People say it"},
+      .joints = {" and ", " , while it ", " ; and it "},
+      .slots = {{"seller", {}, {"employs _", "sends you to _"}},
+                {"place", {}, {"welcomes you at _ place", "looks over the place of _"}},
+                {"goods",
+                 {"shoes", "lamps", "green tables", "pots", "vegetables", "glasses"},
+                 {"sells _ to everybody", "shows its _"}},
+                {"cost",
+                 {"10 pounds", "15 pounds", "30 pounds", "60 pounds"},
+                 {"charges _ for most things", "takes _ from you"}},
+                {"day",
+                 {"Thursdays", "Fridays", "Saturdays", "holidays"},
+                 {"is shut on _", "opens late on _"}},
+                {"mood",
+                 {"friendly", "hungry", "tired", "generous"},
+                 {"makes you _", "is praised by _ people"}}},
+  };
+}
+
+Domain recipe() {
+  return {
+      .name = "recipe",
+      .openings = {"Cook _ , which", "Try _ : it", "The dish _"},
+      .subjects = {"Moreover it", "The dish", "It"},
+      .joints = {" and ", " yet ", " , while it "},
+      .slots = {{"cook", {}, {"was first stirred by the cook _", "is praised by chef _"}},
+                {"kitchen",
+                 {"French", "Indian", "Chinese", "German", "Brazilian"},
+                 {"is a _ dish", "belongs to _ cooking"}},
+                {"drink",
+                 {"coffee", "black tea", "orange juice", "milk", "beer"},
+                 {"tastes best with a glass of _", "is served with _"}},
+                {"time",
+                 {"12 minutes", "18 minutes", "25 minutes", "40 minutes"},
+                 {"stays in the pot for _", "rests for _"}},
+                {"taste",
+                 {"sweet", "sour", "salty", "bitter"},
+                 {"is _", "tempts the guests as a _ menu"}},
+                {"guests",
+                 {"four guests", "five guests", "eight guests"},
+                 {"fills _", "is enough for _"}}},
+  };
+}
+
+Domain concert() {
+  return {
+      .name = "concert",
+      .openings = {"Hear _ , which", "Tonight there is _ : it", "_ is a concert that"},
+      .subjects = {"Critics say it", "The concert", "It even"},
+      .joints = {" and ", " ; it ", " , where it "},
+      .slots = {{"singer", {}, {"lets _ sing", "brings back the voice of _"}},
+                {"hall", {}, {"takes place in _ hall", "was moved to _"}},
+                {"style", {"jazz", "rock", "folk", "piano"}, {"plays _ music", "mixes in some _"}},
+                {"weekday",
+                 {"Monday", "Tuesday", "Wednesday", "Sunday"},
+                 {"begins on _", "is on the menu for _"}},
+                {"seats",
+                 {"300 seats", "900 seats", "1200 seats", "4000 seats"},
+                 {"offers _", "has sold _"}},
+                {"ticket",
+                 {"7 euros", "20 euros", "33 euros", "50 euros"},
+                 {"costs _ a head", "is yours for _"}}},
+  };
+}
+
+Domain animal() {
+  return {
+      .name = "animal",
+      .openings = {"Meet _ , an animal which", "_", "In the zoo lives _ , which"},
+      .subjects = {"It", "The animal", "Moreover it"},
+      .joints = {" and ", " yet it ", " , while it "},
+      .slots = {{"keeper", {}, {"trusts its keeper _", "is fed by _"}},
+                {"kind",
+                 {"tiger", "monkey", "penguin", "turtle", "camel", "kangaroo"},
+                 {"is a _", "looks like a _"}},
+                {"eats",
+                 {"grass", "carrots", "bananas", "insects", "mice"},
+                 {"eats _", "gets _ every evening"}},
+                {"age",
+                 {"two years", "six years", "eleven years", "thirty years"},
+                 {"is _ old", "has lived here for _"}},
+                {"sleeps",
+                 {"at night", "at noon", "in winter", "never"},
+                 {"sleeps _", "can be seen asleep _"}},
+                {"from",
+                 {"Africa", "Asia", "Italy", "Mexico", "Korea", "Turkey"},
+                 {"came from _", "has parents in _"}}},
+  };
+}
+
 Domain restaurant() {
   return {
       .name = "restaurant",
@@ -155,7 +249,8 @@ const std::vector<std::string_view>& syllables() {
 }
 
 const std::vector<Domain>& general_domains() {
-  static const std::vector<Domain> domains = {hotel(), book(), phone(), boat(), city()};
+  static const std::vector<Domain> domains = {hotel(), book(),   phone(),   boat(),  city(),
+                                              shop(),  recipe(), concert(), animal()};
   return domains;
 }
 

@@ -29,7 +29,7 @@ struct Domain {
 inline constexpr std::size_t kSyllableLength = 3;
 [[nodiscard]] const std::vector<std::string_view>& syllables();
 
-/// Hotels, books, phones, boats and cities: what the base model learns.
+/// Hotels, books and seven others: what the base model learns.
 [[nodiscard]] const std::vector<Domain>& general_domains();
 /// Restaurants: other slots, words and phrases.
 [[nodiscard]] const Domain& held_out_domain();

@@ -384,9 +384,12 @@ def main():
     ids = tokenizer(args.prompt)["input_ids"]
     if (args.separator or trained_separator(args.adapter)) == "eos":
         ids.append(tokenizer.eos_token_id)
+    if not 1 <= len(ids) <= model.config.n_positions:
+        raise ValueError(f"the prompt has {len(ids)} tokens; expected 1 to {model.config.n_positions}")
+    length = min(args.max_new_tokens, model.config.n_positions + 1 - len(ids))  # the last one is not fed in
     ids = torch.tensor([ids])
-    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=args.max_new_tokens,
-                         num_beams=args.num_beams, do_sample=False, pad_token_id=tokenizer.eos_token_id)
+    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=length, do_sample=False,
+                         num_beams=args.num_beams, pad_token_id=tokenizer.eos_token_id)
     print(tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True))
 
 

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
-// What we save is loaded by transformers, peft and the Solo oracle, with equal logits. Needs a
-// Python that has them (SOLO_ORACLE_PYTHON) and, for Solo, the oracle.
+// What we save is loaded by transformers, peft, python/solo_torch.py and, where it is, the Solo
+// oracle, with equal logits and equal greedy ids. Needs a Python that has them
+// (SOLO_ORACLE_PYTHON).
 
 #include <solo/adapters/adapters.hpp>
+#include <solo/generate/generate.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include "parity/cases.hpp"
+#include "parity/python.hpp"
 #include "support/temp_dir.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
+#include <cmath>
+#include <fstream>
+#include <iterator>
 
 namespace {
 
@@ -23,7 +28,9 @@ const std::vector<int>& probe() {
   return ids;
 }
 
-/// Saves, notes the logits, and asks Python at the end.
+constexpr solo::Index kNewTokens = 16;
+
+/// Saves, notes logits and greedy ids, and asks Python at the end.
 class Jobs {
  public:
   explicit Jobs(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -40,14 +47,12 @@ class Jobs {
     add(saved, "model", name, where, {});
   }
   /// Python's exit status.
-  [[nodiscard]] int check(const std::string& python) const {
+  [[nodiscard]] int check() const {
     solo::AtomicFile file(folder_ / "jobs.json");
     file.write(jobs_.dump());
     file.commit();
-    const auto script = solo::test::golden_dir() / "check_interop.py";
-    const std::string command =
-        '"' + python + "\" \"" + script.string() + "\" \"" + folder_.string() + '"';
-    return std::system(command.c_str());
+    return solo::test::run_python(solo::test::golden_dir() / "check_interop.py",
+                                  {folder_.string()});
   }
 
  private:
@@ -62,11 +67,17 @@ class Jobs {
         .shape = {logits.rows(), logits.cols()},
         .data = std::span<const float>(logits.data(), static_cast<std::size_t>(logits.size()))};
     solo::write_safetensors(file, {&tensor, 1});
+    const auto room = model.config().n_positions - static_cast<solo::Index>(ids.size());
+    const solo::GenerateOptions options{.max_new_tokens = std::min(kNewTokens, room),
+                                        .eos_token_id = -1};
+    const std::vector<std::vector<int>> prompts = {ids};
+    const std::vector<std::vector<int>> output = solo::generate_ids(model, prompts, options);
     jobs_.push_back({{"name", kind + " " + name},
                      {"kind", kind},
                      {"model", base.string()},
                      {"adapter", adapter},
                      {"input_ids", ids},
+                     {"output_ids", output.front()},
                      {"logits", file.string()},
                      {"tensor", "logits"}});
   }
@@ -95,36 +106,59 @@ void add_new(Jobs& jobs, const std::string& kind, const std::string& name, const
   jobs.add_adapter(model, kind, name);
 }
 
-void add_new_adapters(Jobs& jobs, bool with_solo) {
-  add_new(jobs, "lora", "new", solo::LoraConfig{});
-  add_new(jobs, "lora", "new-patterns",
-          solo::LoraConfig{.r = 3,
-                           .lora_alpha = 5,
-                           .target_modules = {"c_attn", "c_proj", "c_fc"},
-                           .use_rslora = true,
-                           .rank_pattern = {{"c_fc", 2}, {"attn.c_proj", 1}},
-                           .alpha_pattern = {{"mlp.c_proj", 2.5}}});
-  add_new(jobs, "lora", "new-dora",
-          solo::LoraConfig{.r = 2, .target_modules = {"c_fc"}, .use_dora = true});
-  add_new(jobs, "lora", "new-biases",
-          solo::LoraConfig{.r = 2, .bias = solo::LoraBias::all, .lora_bias = true});
-  add_new(jobs, "ln_tuning", "new", solo::LayerNormConfig{});
-  if (!with_solo) return;
-  add_new(jobs, "solo", "new", solo::SoloConfig{.r = 5, .stride = 1});
-  add_new(jobs, "solo", "new-diagonal",
-          solo::SoloConfig{.links = {{0, 2}, {2, 2}, {1, 4}}, .map = solo::SoloMap::diagonal});
+void add_new_lora(Jobs& jobs) {
+  const auto add = [&jobs](const std::string& name, const solo::LoraConfig& config) {
+    add_new(jobs, "lora", name, config);
+  };
+  add("new", {});
+  add("new-patterns", {.r = 3,
+                       .lora_alpha = 5,
+                       .target_modules = {"c_attn", "c_proj", "c_fc"},
+                       .use_rslora = true,
+                       .rank_pattern = {{"c_fc", 2}, {"attn.c_proj", 1}},
+                       .alpha_pattern = {{"mlp.c_proj", 2.5}}});
+  add("new-dora", {.r = 2, .target_modules = {"c_fc"}, .use_dora = true});
+  add("new-dora-rslora-bias", {.r = 2,
+                               .lora_dropout = 0.1,
+                               .target_modules = {"c_attn", "c_proj"},
+                               .use_rslora = true,
+                               .bias = solo::LoraBias::lora_only,
+                               .use_dora = true});
+  add("new-biases", {.r = 2, .bias = solo::LoraBias::all, .lora_bias = true});
+  add("new-layers", {.r = 2,
+                     .target_modules = {"c_attn", "c_proj"},
+                     .exclude_modules = {"mlp.c_proj"},
+                     .layers_to_transform = {0, 2}});
+  add("new-modules-to-save", {.r = 2, .modules_to_save = {"ln_f"}});
+  add("new-q-v", {.r = 3, .lora_alpha = 6, .target_modules = {"c_attn.q", "c_attn.v"}});
+  add("new-k-fc", {.r = 2, .target_modules = {"c_attn.k", "c_fc"}, .use_rslora = true});
+}
+
+void add_new_solo(Jobs& jobs) {
+  const auto add = [&jobs](const std::string& name, const solo::SoloConfig& config) {
+    add_new(jobs, "solo", name, config);
+  };
+  add("new", {.r = 5, .stride = 1});
+  add("new-diagonal", {.links = {{0, 2}, {2, 2}, {1, 4}}, .map = solo::SoloMap::diagonal});
+  add("new-first", {.r = 40, .stride = 2, .first = 2, .scale = -0.5, .dropout = 0.25});
+  add("new-full", {.links = solo::SoloLinks::mirror,
+                   .map = solo::SoloMap::full,
+                   .gate = solo::SoloGate::clamp,
+                   .activation = solo::Activation::gelu_new,
+                   .source = solo::SoloSource::raw,
+                   .gate_schedule = {.kind = solo::SoloScheduleKind::cosine, .steps = 7}});
+  for (const std::string_view name : solo::SoloConfig::preset_names()) {
+    add(std::string(name), solo::SoloConfig::preset(name));
+  }
 }
 
 }  // namespace
 
 TEST_CASE("interop: Python loads what was saved here, with equal logits", "[parity]") {
-  const char* python = std::getenv("SOLO_ORACLE_PYTHON");
-  if (python == nullptr || *python == '\0') SOLO_SKIP("needs SOLO_ORACLE_PYTHON");
-  const bool with_solo = solo::test::shared_dir().has_value();
+  SOLO_NEEDS_ORACLE_PYTHON;
   const solo::test::TempDir temp;
   Jobs jobs(temp.path());
   for (const std::string_view kind : {"lora", "ln_tuning", "solo"}) {
-    if (kind == "solo" && !with_solo) continue;
     for (const auto& c : solo::test::golden_cases(kind)) {
       INFO("case " << c.name);
       Model model = tiny();
@@ -132,12 +166,19 @@ TEST_CASE("interop: Python loads what was saved here, with equal logits", "[pari
       jobs.add_adapter(model, std::string(kind), c.name);
     }
   }
-  add_new_adapters(jobs, with_solo);
+  add_new_lora(jobs);
+  add_new(jobs, "ln_tuning", "new", solo::LayerNormConfig{});
+  add_new_solo(jobs);
   for (const auto& c : solo::test::golden_cases("base")) {
     INFO("case " << c.name);
     jobs.add_model(Model::from_pretrained(c.folder("model")), c.name, solo::DType::float32);
   }
   jobs.add_model(tiny(), "tiny-bfloat16", solo::DType::bfloat16);
   jobs.add_model(tiny(), "tiny-float16", solo::DType::float16);
-  CHECK(jobs.check(python) == 0);
+  CHECK(jobs.check() == 0);
+}
+
+TEST_CASE("solo_torch: logits, losses, gradients, training and errors are ours", "[parity]") {
+  SOLO_NEEDS_ORACLE_PYTHON;
+  CHECK(solo::test::run_python(solo::test::source_dir() / "tests/python/test_solo_torch.py") == 0);
 }

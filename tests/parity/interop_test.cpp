@@ -182,3 +182,30 @@ TEST_CASE("solo_torch: logits, losses, gradients, training and errors are ours",
   SOLO_NEEDS_ORACLE_PYTHON;
   CHECK(solo::test::run_python(solo::test::source_dir() / "tests/python/test_solo_torch.py") == 0);
 }
+
+TEST_CASE("solo_torch: its program gives our text", "[parity]") {
+  SOLO_NEEDS_ORACLE_PYTHON;
+  const solo::test::TempDir temp;
+  const std::filesystem::path folder = temp.path() / "model";
+  const std::filesystem::path adapter = temp.path() / "adapter";
+  std::filesystem::copy(solo::test::golden_dir() / "tiny-gpt2", folder);
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    std::filesystem::copy(solo::test::golden_dir() / "text" / "tiny-bpe" / name, folder);
+  }
+  std::filesystem::copy(solo::test::golden_dir() / "solo" / "stride-1", adapter);
+  std::ofstream(adapter / "training_args.json") << R"({"separator": "eos"})";
+
+  auto model = Model::from_pretrained(folder);
+  model.load_adapter("golden", adapter);
+  const auto tokenizer = solo::Tokenizer::from_pretrained(folder);
+  const std::string prompt = "name : The Eagle | Type : pub";
+  const std::string text = solo::generate(model, tokenizer, prompt, {.append_separator = true});
+
+  const std::filesystem::path out = temp.path() / "out";
+  REQUIRE(solo::test::run_python(
+              solo::test::source_dir() / "python" / "solo_torch.py",
+              {"--model", folder.string(), "--adapter", adapter.string(), "--prompt", prompt},
+              out) == 0);
+  std::ifstream file(out, std::ios::binary);
+  CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == text + '\n');
+}

@@ -19,11 +19,15 @@ inline std::string oracle_python() {
   return python == nullptr ? std::string() : python;
 }
 
-/// Runs a script with these arguments, none of which may hold a quote; its status.
+/// Runs a script with these arguments, none of which may hold a quote; its status. Its stdout goes
+/// to the file `out`, if one is named.
 inline int run_python(const std::filesystem::path& script,
-                      std::initializer_list<std::string> arguments = {}) {
-  std::string command = '"' + oracle_python() + "\" \"" + script.string() + '"';
+                      std::initializer_list<std::string> arguments = {},
+                      const std::filesystem::path& out = {}) {
+  // The models are tiny: more threads would only wait for each other.
+  std::string command = "OMP_NUM_THREADS=1 \"" + oracle_python() + "\" \"" + script.string() + '"';
   for (const std::string& a : arguments) command += " \"" + a + '"';
+  if (!out.empty()) command += " > \"" + out.string() + '"';
   return std::system(command.c_str());
 }
 

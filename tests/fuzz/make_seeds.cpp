@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// Writes the seeds of the fuzz targets: fuzz_make_seeds tests/fuzz/seeds. What a fuzzer found is
+// kept beside them by hand, named after what it showed.
+
+#include <solo/adapters/adapters.hpp>
+#include <solo/io/file.hpp>
+#include <solo/io/safetensors_write.hpp>
+#include <solo/nn/nn.hpp>
+
+#include "adapters/conformance_cases.hpp"
+#include "fuzz/fuzz.hpp"
+
+#include <iostream>
+
+namespace {
+
+using namespace solo;
+
+constexpr std::string_view kMark = "\n%%\n";
+
+class Seeds {
+ public:
+  Seeds(const std::filesystem::path& root, std::string_view target) : folder_(root / target) {
+    make_directories(folder_);
+  }
+  void add(std::string_view name, std::string_view bytes) const {
+    write_file_atomically(folder_ / name, bytes);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// Bytes of a safetensors file from its header and data.
+std::string safetensors(std::string_view header, std::string_view data) {
+  std::string bytes(1, static_cast<char>(header.size() & 0xFFU));
+  bytes += static_cast<char>(header.size() >> 8U);
+  return concat(bytes, std::string_view("\0\0\0\0\0\0", 6), header, data);
+}
+
+void write_json(const Seeds& seeds) {
+  seeds.add("values", R"({"a": [1, -2, 3.5, 1e300, -0, 18446744073709551615], "b": null,
+ "c": {"d": true, "e": false}, "f": "g\u00e9\ud83d\ude00\n\"\\/\b"})");
+  seeds.add("number", "-1.25E-7");
+  seeds.add("deep", "[[[[[[[[{\"a\":[{}]}]]]]]]]]");
+  seeds.add("duplicate", R"({"a": 1, "\u0061": 2})");
+  seeds.add("huge-number", "[1e999]");
+  seeds.add("surrogate", R"(["\ud800"])");
+  seeds.add("utf8", "[\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"]");
+}
+
+void write_tensors(const Seeds& seeds) {
+  const std::string one = R"("shape":[1],"data_offsets":[0,4]}})";
+  seeds.add("one-f32", safetensors(R"({"a":{"dtype":"F32",)" + one, {"\0\0\x80\x3F", 4}));
+  seeds.add("nan", safetensors(R"({"a":{"dtype":"F32",)" + one, {"\0\0\xC0\x7F", 4}));
+  seeds.add("i32", safetensors(R"({"a":{"dtype":"I32",)" + one, {"\1\0\0\0", 4}));
+  seeds.add("padded", safetensors("{\"a\":{\"dtype\":\"U32\"," + one + "      ", {"\1\0\0\0", 4}));
+  seeds.add("dtypes", safetensors(R"({"__metadata__":{"format":"pt","k":"v"},)"
+                                  R"("d":{"dtype":"F64","shape":[2,1],"data_offsets":[0,16]},)"
+                                  R"("f":{"dtype":"F32","shape":[],"data_offsets":[16,20]},)"
+                                  R"("h":{"dtype":"F16","shape":[2],"data_offsets":[20,24]},)"
+                                  R"("b":{"dtype":"BF16","shape":[1,2],"data_offsets":[24,28]},)"
+                                  R"("4":{"dtype":"F4","shape":[4],"data_offsets":[28,30]},)"
+                                  R"("z":{"dtype":"F32","shape":[0,3],"data_offsets":[30,30]}})",
+                                  std::string(20, '\1') + "\1\2\3\4\5\6\7\10\11\12"));
+  seeds.add("overflow", safetensors(R"({"a":{"dtype":"F32","shape":[9223372036854775807,4,0],)"
+                                    R"("data_offsets":[0,0]}})",
+                                    ""));
+  seeds.add("double-beyond-float",
+            safetensors(R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})",
+                        "\1\1\1\1\1\1\1\x7F"));
+  seeds.add("empty", safetensors("{}", ""));
+}
+
+void write_configs(const Seeds& seeds) {
+  seeds.add("gpt2", test::tiny_config().to_json());
+  seeds.add("aliases", R"({"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 2,
+ "num_attention_heads": 2, "n_ctx": 5, "n_inner": null, "activation_function": "gelu",
+ "eos_token_id": [1, 99], "bos_token_id": null, "layer_norm_epsilon": 1e-6,
+ "pruned_heads": {}, "quantization_config": null})");
+  GPT2<float> model(test::tiny_config(), {.threads = 1});
+  for (const test::ConformanceCase& c : test::conformance_cases()) {
+    if (!c.loads) continue;
+    c.add_float(model, "a");
+    std::string name = c.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    std::erase(name, ',');
+    seeds.add(name, model.adapter("a").config_json("base"));
+    model.delete_adapter("a");
+  }
+}
+
+void write_models(const Seeds& seeds) {
+  const fuzz::Folder folder;
+  const auto saved = [&](GPT2Config config, const SaveOptions& options) {
+    const GPT2<float> model = test::tiny_model<float>(config);
+    model.save_pretrained(folder.path(), options);
+    return std::pair(read_text_file(folder.path("config.json")),
+                     read_text_file(folder.path("model.safetensors")));
+  };
+  GPT2Config config{.vocab_size = 3, .n_positions = 2, .n_embd = 2, .n_layer = 1, .n_head = 1};
+  config.bos_token_id = config.eos_token_id = 2;
+  const auto [text, tensors] = saved(config, {});
+  seeds.add("tied", concat(text, kMark, tensors));
+  seeds.add("generation-config",
+            concat(text, kMark, R"({"eos_token_id": [1, 2, 7]})", kMark, tensors));
+  config.tie_word_embeddings = false;
+  config.n_inner = 3;
+  config.activation_function = Activation::relu;
+  const auto [untied_text, untied] = saved(config, {.dtype = DType::bfloat16});
+  seeds.add("untied-bfloat16", concat(untied_text, kMark, untied));
+
+  // The tied model in two shards.
+  const SafetensorsFile file =
+      (write_file_atomically(folder.path("a"), tensors), SafetensorsFile::open(folder.path("a")));
+  std::vector<std::vector<float>> values;
+  std::array<std::vector<TensorRef>, 2> shards;
+  std::string index;
+  for (const TensorInfo& info : file.tensors()) {
+    const std::size_t shard = values.size() % 2;
+    auto& kept = values.emplace_back(static_cast<std::size_t>(info.size()));
+    file.read<float>(info, kept);
+    shards[shard].push_back({info.name, info.shape, {}});
+    index +=
+        concat(index.empty() ? "" : ",", '"', info.name, "\":\"", "ab"[shard], ".safetensors\"");
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    shards[i % 2][i / 2].data = std::span<const float>(values[i]);
+  }
+  write_safetensors(folder.path("a"), shards[0]);
+  write_safetensors(folder.path("b"), shards[1]);
+  seeds.add("shards",
+            concat(text, kMark, R"({"weight_map":{)", index, "}}", kMark,
+                   read_text_file(folder.path("a")), kMark, read_text_file(folder.path("b"))));
+}
+
+void write_adapters(const Seeds& seeds) {
+  const fuzz::Folder folder;
+  GPT2<float> model = test::tiny_model<float>();
+  for (const test::ConformanceCase& c : test::conformance_cases()) {
+    if (!c.loads) continue;
+    c.add_float(model, "a");
+    test::disturb(model.adapter("a").parameters(), 0.25, 7);
+    model.save_adapter("a", folder.path());
+    model.delete_adapter("a");
+    const std::string text = concat(read_text_file(folder.path(kAdapterConfigFile)), kMark,
+                                    read_text_file(folder.path(kAdapterTensorFile)));
+    constexpr std::size_t kMost = 6000;
+    if (text.size() > kMost) continue;
+    std::string name = c.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    std::erase(name, ',');
+    seeds.add(name, text);
+  }
+}
+
+void write_tokenizers(const Seeds& seeds) {
+  const std::string vocab = fuzz::byte_vocabulary({"\u0120a", "he", "ll", "hell", "hello"});
+  const std::string text = "hello hell a he's 12<|endoftext|>\n\n \xFF\xC3\xA9";
+  const std::string merges = "#version: 0.2\n\u0120 a\nh e\nl l\nhe ll\nhell o\n";
+  seeds.add("files", concat(vocab, kMark, merges, kMark, text));
+  seeds.add("no-merges", concat(fuzz::byte_vocabulary(), kMark, kMark, text));
+  seeds.add(
+      "tokenizer-json",
+      concat(R"({"added_tokens":[{"id":261,"content":"<|endoftext|>"},)"
+             R"({"id":262,"content":"he's","special":false}],"normalizer":null,)"
+             R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},)"
+             R"("model":{"type":"BPE","vocab":)",
+             vocab, R"(,"merges":["\u0120 a",["h","e"],"l l","he ll","hell o"]}})", kMark, text));
+}
+
+void write_encodings(const Seeds& seeds) {
+  seeds.add("text", std::string("\0", 1) + "It's 10\u20AC, isn't it?  \n\n x\u00A0\u0661");
+  seeds.add("merges", std::string("\4llhe\200oel") + "hello llhe " + std::string(80, 'l'));
+  seeds.add("long", std::string("\5aa\200\200\201\201\202\202ab") + std::string(300, 'a') + "b");
+}
+
+void write_rows(const Seeds& seeds) {
+  seeds.add("pairs.jsonl", std::string("\0", 1) +
+                               "{\"prompt\": \"a b\", \"completion\": \" c\"}\n"
+                               "{\"prompt\": \"a b\", \"completion\": \"d\"}\n");
+  seeds.add("texts.jsonl", "\x18{\"text\": \"one, two\\n\"}\r\n{\"text\": \"\\ud83d\\ude00\"}");
+  seeds.add("ids.jsonl",
+            "\x43{\"input_ids\": [1, 2, 3], \"labels\": [-100, 2, 3]}\n"
+            "{\"input_ids\": [256, 0]}\n\n");
+  seeds.add("e2e.csv",
+            "\x21mr,ref\n\"name[A b], priceRange[\u00A320-25]\",\"A \"\"b\"\"\nc\"\n"
+            "food[x],y\n");
+  seeds.add("lora.txt",
+            "\x06"
+            "a : b | c : d ||e f||g\nh||\n");
+  seeds.add("bom.txt",
+            "\x02\xEF\xBB\xBF"
+            "a||b\r\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_make_seeds FOLDER\n";
+    return 2;
+  }
+  const std::filesystem::path root = argv[1];
+  write_json({root, "json"});
+  write_tensors({root, "safetensors"});
+  write_configs({root, "config"});
+  write_models({root, "model"});
+  write_adapters({root, "adapter"});
+  write_tokenizers({root, "tokenizer"});
+  write_encodings({root, "encode"});
+  write_rows({root, "rows"});
+  return 0;
+}

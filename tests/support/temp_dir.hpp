@@ -14,9 +14,8 @@ namespace solo::test {
 /// A new empty folder, removed with everything in it at the end of its scope.
 class TempDir {
  public:
-  explicit TempDir(
-      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
-    std::string name = (parent / "solo-test-XXXXXX").string();
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "solo-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) {
       throw std::system_error(errno, std::generic_category(), name);
     }

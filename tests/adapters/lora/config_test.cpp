@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <string>
 #include <vector>
@@ -236,6 +237,14 @@ TEST_CASE("What LoraConfig refuses", "[lora]") {
     check_throws<ConfigError>([&] { return bad.config.tensors(small()); }, bad.id, bad.parts);
   }
   check_throws<ConfigError>([] { return lora_bias_from("some"); }, "config.value", {"'some'"});
+}
+
+TEST_CASE("A pattern of very many keys is read in linear time", "[lora]") {
+  std::string text = R"({"rank_pattern": {)";
+  for (int i = 0; i < 200'000; ++i) text += concat("\"", i, "\":1,");
+  const std::clock_t start = std::clock();
+  CHECK(from_text(text + "\"x\":1}}").rank_pattern.size() == 200'001);
+  CHECK(std::clock() - start < 5 * CLOCKS_PER_SEC);  // quadratic: over 20 s
 }
 
 TEST_CASE("peft's configuration is read, strictly", "[lora]") {

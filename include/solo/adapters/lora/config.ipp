@@ -91,9 +91,10 @@ template <class Value, class Read>
                                                                       const Read& read) {
   std::vector<std::pair<std::string, Value>> pattern;
   if (fields.absent(key)) return pattern;
-  const JsonFields object = fields.object(key);
-  for (const auto& item : object.json().items()) {
-    pattern.emplace_back(item.key(), read(object, item.key()));
+  for (const auto& [name, value] : fields.object(key).json().get_ref<const Json::object_t&>()) {
+    // One at a time, as looking each of many keys up in the whole pattern takes quadratic time.
+    const Json one = Json::object({{name, value}});
+    pattern.emplace_back(name, read(JsonFields(one, fields.source(), std::string(key)), name));
   }
   return pattern;
 }

@@ -89,7 +89,7 @@ bool accepted(const F& f) {
   return concat(json, "\"<|endoftext|>\":", id, '}');
 }
 
-/// A folder in memory where there is such a file system, removed when the program ends.
+/// A folder in $TMPDIR (best in memory), removed when the program ends.
 class Folder {
  public:
   [[nodiscard]] std::filesystem::path path(std::string_view name = {}) const {
@@ -106,9 +106,7 @@ class Folder {
   void remove(std::string_view name) const { ::unlink(path(name).c_str()); }
 
  private:
-  test::TempDir dir_{std::filesystem::is_directory("/dev/shm")
-                         ? std::filesystem::path("/dev/shm")
-                         : std::filesystem::temp_directory_path()};
+  test::TempDir dir_;
 };
 
 }  // namespace solo::fuzz

@@ -191,6 +191,20 @@ TEST_CASE("file: a failed write leaves the old file and nothing else", "[file]")
   CHECK(count_entries(dir.path()) == 1);
 }
 
+TEST_CASE("file: what cannot be replaced stays, and nothing else is left", "[file]") {
+  const solo::test::TempDir dir;
+  const auto path = dir.path() / "out.bin";
+  solo::AtomicFile file(path);
+  file.write("new");
+  std::filesystem::create_directory(path);
+  write_raw(path / "kept", "old");
+  const std::string error = error_of([&] { file.commit(); });
+  CHECK(error.find("IoError io.rename | ") == 0);
+  CHECK(error.find("out.bin: cannot replace: ") != std::string::npos);
+  CHECK(read_raw(path / "kept") == "old");
+  CHECK(count_entries(dir.path()) == 1);
+}
+
 TEST_CASE("file: modes and links", "[file]") {
   const solo::test::TempDir dir;
   const auto path = dir.path() / "out.bin";

@@ -133,6 +133,20 @@ TEST_CASE("safetensors: entries", "[safetensors]") {
   CHECK(open_error(with("\"F32\"", "[1,1,1,1,1,1,1,1]", "[0,4]", 4)) == "nothing");
 }
 
+TEST_CASE("safetensors: more tensors or metadata than any model has", "[safetensors]") {
+  std::string tensors = "{";
+  for (int i = 0; i <= 200'000; ++i) {
+    tensors += "\"" + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)";
+  }
+  tensors.back() = '}';
+  std::string metadata = R"({"__metadata__":{)";
+  for (int i = 0; i <= 100'000; ++i) metadata += "\"" + std::to_string(i) + "\":\"\",";
+  metadata.back() = '}';
+  check_refused(
+      {{safetensors_bytes(tensors, 0), "safetensors.too_many", "at most 200000 tensors"},
+       {safetensors_bytes(metadata + "}", 0), "safetensors.metadata", "at most 100000 entries"}});
+}
+
 TEST_CASE("safetensors: names", "[safetensors]") {
   const std::string entry = R"({"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
   const std::string next = R"({"dtype":"U8","shape":[1],"data_offsets":[1,2]})";

@@ -4,6 +4,7 @@
 #include <solo/autograd/gradcheck.hpp>
 #include <solo/nn/gpt2.hpp>
 
+#include "support/bad_input.hpp"
 #include "support/catch.hpp"
 
 #include <cmath>
@@ -198,9 +199,12 @@ TEST_CASE("refused input is named and leaves nothing behind") {
   orphan.segments = {{.length = 3}, {.begin = 3, .length = 4, .position = 2, .parent = 0}};
   CHECK(failure(orphan).starts_with("batch.segments"));
   CHECK_THROWS_AS(model.logits(std::vector<int>{}), ShapeError);
-  CHECK_THROWS_AS(model.parameter("h.9.ln_1.bias"), ConfigError);
+  test::check_throws<ConfigError>([&] { (void)model.parameter("h.9.ln_1.bias"); },
+                                  "model.parameter", {"h.9.ln_1.bias"});
   CHECK_THROWS_AS(GPT2<float>(GPT2Config{.n_embd = 10, .n_head = 3}), ConfigError);
-  CHECK_THROWS_AS(GPT2<float>(kTiny, {.frozen_dtype = DType::float16}), ConfigError);
+  test::check_throws<ConfigError>(
+      [] { (void)GPT2<float>(kTiny, {.frozen_dtype = DType::float16}); }, "config.frozen_dtype",
+      {"float32 or bfloat16", "float16"});
 }
 
 TEST_CASE("random weights depend on the seed alone") {

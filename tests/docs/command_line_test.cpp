@@ -33,28 +33,56 @@ Lines words(const std::string& text) {
   return {std::istream_iterator<std::string>(in), {}};
 }
 
-/// The names under "Subcommands:".
+/// Whether the line of a help text begins an entry: two spaces and its name.
+bool is_entry(const std::string& line) {
+  return line.rfind("  ", 0) == 0 && line.size() > 2 && line[2] != ' ';
+}
+
+/// The names under "Commands:".
 std::set<std::string> commands() {
   std::set<std::string> names;
   bool below = false;
   for (const std::string& line : help({"--help"})) {
-    if (below && line.rfind("  ", 0) == 0) names.insert(words(line).front());
-    if (line == "Subcommands:") below = true;
+    if (line.empty()) below = false;
+    if (below && is_entry(line)) names.insert(words(line).front());
+    if (line == "Commands:" || line == "Subcommands:") below = true;
   }
   return names;
 }
 
-/// The options of a command, and the default that its help shows or "".
+/// The default that an option's help shows, "=8" behind the type or "[default: 8]", or "".
+std::string shown_default(const std::string& text) {
+  const std::string mark = "[default: ";
+  const std::size_t at = text.find(mark);
+  if (at != std::string::npos) {
+    return text.substr(at + mark.size(), text.find(']', at) - at - mark.size());
+  }
+  for (const std::string& word : words(text)) {
+    if (word[0] == '-') continue;
+    const std::size_t equals = word.rfind('=');
+    return equals == std::string::npos ? "" : word.substr(equals + 1);
+  }
+  return "";
+}
+
+/// The options of a command with their defaults.
 std::map<std::string, std::string> options_of(const std::string& command) {
   std::map<std::string, std::string> options;
-  for (const std::string& line : help({command, "--help"})) {
-    const Lines parts = words(line);
-    if (line.rfind("  -", 0) != 0 || parts.empty()) continue;
-    const std::size_t equals = parts.size() > 1 ? parts[1].rfind('=') : std::string::npos;
-    for (const std::string& name : solo::test::options_in(parts[0])) {
-      options[name] = equals == std::string::npos ? "" : parts[1].substr(equals + 1);
+  std::string entry;
+  const auto add = [&] {
+    for (const std::string& name : words(entry)) {
+      if (name[0] != '-') break;
+      for (const std::string& option : solo::test::options_in(name)) {
+        options[option] = shown_default(entry);
+      }
     }
+    entry.clear();
+  };
+  for (const std::string& line : help({command, "--help"})) {
+    if (line.empty() || is_entry(line)) add();
+    if (is_entry(line) ? line[2] == '-' : !entry.empty()) entry += line + ' ';
   }
+  add();
   options.erase("--help");
   return options;
 }

@@ -36,7 +36,7 @@ PREFIX = "base_model.model.transformer.solo."
 CONFIG_FILE, TENSOR_FILE = "adapter_config.json", "adapter_model.safetensors"
 IGNORED_KEYS = {"auto_mapping", "base_model_name_or_path", "inference_mode", "peft_type", "peft_version", "revision",
                 "task_type"}
-CHOICES = {  # the first is the default
+CHOICES = {
     "share": ("all", "none"),
     "map": ("low_rank", "diagonal", "scalar", "full"),
     "factors": ("trained", "frozen", "down_frozen"),
@@ -199,7 +199,7 @@ class SoloConnection(nn.Module):
         self.pairs = config.link_list(base.n_layer)
         self.enabled = True
         self.tau = 1.0  # multiplies every gate in training; see set_step
-        self.outputs = {}  # of one forward pass: the block outputs that later links read
+        self.outputs = {}  # in a forward pass: the block outputs that later links read
         self.handles = []
         self.links = nn.ModuleDict({f"{j}-{t}": self._new_link() for j, t in self.pairs})
         if config.gate != "none" and config.gate_scope == "global":
@@ -349,20 +349,24 @@ def remove(model):
 
 
 def save(model, folder):
-    """Writes the adapter's folder, in float32, as the C++ library reads it."""
+    """Writes the adapter's folder, in float32, as the C++ library reads it. Each file is replaced at once."""
     solo, base = model.transformer.solo, model.config._name_or_path
-    os.makedirs(folder, exist_ok=True)
     tensors = {PREFIX + name: value.float().contiguous().cpu() for name, value in solo.state_dict().items()}
-    save_file(tensors, os.path.join(folder, TENSOR_FILE), metadata={"format": "pt"})
     config = dataclasses.asdict(solo.config)
     config.update(peft_type="SOLO", task_type="CAUSAL_LM", base_model_name_or_path=base or None)
-    with open(os.path.join(folder, CONFIG_FILE), "w", encoding="utf-8") as file:
-        json.dump(config, file, indent=2, sort_keys=True)
-        file.write("\n")
+    os.makedirs(folder, exist_ok=True)
+    for name in (TENSOR_FILE, CONFIG_FILE):
+        path = os.path.join(folder, name)
+        if name == TENSOR_FILE:
+            save_file(tensors, path + ".tmp", metadata={"format": "pt"})
+        else:
+            with open(path + ".tmp", "w", encoding="utf-8") as file:
+                json.dump(config, file, indent=2, sort_keys=True)
+        os.replace(path + ".tmp", path)
 
 
 def trained_separator(folder):
-    """Whether the adapter was trained with an eos token after the prompt: "eos" or "none"."""
+    """What followed the prompt in training: "eos" (the eos token) or "none"."""
     path = os.path.join(folder, "training_args.json")
     if not os.path.exists(path):
         return "none"

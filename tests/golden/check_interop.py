@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Loads what the C++ side saved with peft, transformers, python/solo_torch.py and, where it is, the Solo oracle, and
-compares logits and greedy ids.
+compares logits and greedy ids. Each adapter is then saved once more, into ADAPTER-again, for the C++ side to load.
 
     python check_interop.py FOLDER
 
@@ -79,6 +79,10 @@ def compare(job):
                          pad_token_id=0, max_new_tokens=len(job["output_ids"]))[0, ids.shape[1]:].tolist()
     if out != job["output_ids"]:
         raise RuntimeError(f"greedy ids: expected {out}, found {job['output_ids']}")
+    if job["kind"] == "solo":
+        solo_torch.save(model, job["adapter"] + "-again")
+    elif job["adapter"]:
+        model.save_pretrained(job["adapter"] + "-again", save_embedding_layers=False)
     return max(float((want - got).abs().max() / want.pow(2).mean().sqrt()) for want in every)
 
 

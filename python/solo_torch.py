@@ -112,22 +112,15 @@ class SoloConfig:
                'none or {"kind": linear or cosine, "steps": at least 1}')
         self._check_start()
 
-    @property
-    def has_e(self):
-        return self.use_e and self.map == "low_rank"
-
-    @property
-    def has_v(self):
-        return self.use_v and self.map != "scalar"
-
-    @property
-    def has_up(self):
-        return self.map in ("low_rank", "full")
+    has_e = property(lambda self: self.use_e and self.map == "low_rank")
+    has_v = property(lambda self: self.use_v and self.map != "scalar")
+    has_up = property(lambda self: self.map in ("low_rank", "full"))
 
     def _check_start(self):
-        """A new adapter must change nothing (a factor of every delta is zero), and something must have a gradient."""
+        """A new adapter must change nothing (a factor of the deltas is zero), and something must have a gradient."""
         if self.map == "scalar" and (self.gate not in ("linear", "tanh") or self.gate_init != 0):
-            raise ValueError(f"map: scalar needs gate_init 0 and gate linear or tanh, found {self.gate_init} and {self.gate}")
+            raise ValueError(f"map: scalar needs gate_init 0 and gate linear or tanh, found {self.gate_init} and "
+                             f"{self.gate}")
         g = torch.tensor(float(self.gate_init), requires_grad=True)
         value = gate_value(self.gate, g) if self.gate != "none" else torch.ones(())
         gate_moves = self.gate != "none" and torch.autograd.grad(value, g)[0].item() != 0
@@ -137,8 +130,8 @@ class SoloConfig:
                    (self.has_up and self.init == "identity", self.has_up and self.factors != "frozen")]
         zeros = sum(zero for zero, _ in factors)
         if zeros == 0:
-            raise ValueError(f"init: {self.init} with gate {self.gate} and gate_init {self.gate_init} does not start at "
-                             "the base model")
+            raise ValueError(f"init: {self.init} with gate {self.gate} and gate_init {self.gate_init} does not start "
+                             "at the base model")
         if not any(moves and zeros == int(zero) for zero, moves in factors):
             field = "gate_init" if value.item() == 0 else "init"
             raise ValueError(f"{field}: no tensor would have a gradient at the start, so nothing would ever train")
@@ -312,7 +305,8 @@ def read_tensors(path, expected):
     for name, value in expected.items():
         tensor = found[PREFIX + name]
         if tensor.shape != value.shape:
-            raise ValueError(f"{path}: {PREFIX + name}: expected shape {tuple(value.shape)}, found {tuple(tensor.shape)}")
+            raise ValueError(f"{path}: {PREFIX + name}: expected shape {tuple(value.shape)}, "
+                             f"found {tuple(tensor.shape)}")
         if not tensor.isfinite().all():
             raise ValueError(f"{path}: {PREFIX + name}: not all numbers are finite")
     return {name: found[PREFIX + name] for name in expected}
@@ -328,7 +322,8 @@ def _plug(model, solo):
 
 
 def add(model, **fields):
-    """Puts a new adapter of these fields of SoloConfig on the model. It trains while model.transformer.solo.training."""
+    """Puts a new adapter with these fields of SoloConfig on the model; dropout and gate schedule act while
+    model.transformer.solo.training."""
     return _plug(model, SoloConnection(SoloConfig(**fields), model.config))
 
 
@@ -355,13 +350,11 @@ def save(model, folder):
     config = dataclasses.asdict(solo.config)
     config.update(peft_type="SOLO", task_type="CAUSAL_LM", base_model_name_or_path=base or None)
     os.makedirs(folder, exist_ok=True)
-    for name in (TENSOR_FILE, CONFIG_FILE):
-        path = os.path.join(folder, name)
-        if name == TENSOR_FILE:
-            save_file(tensors, path + ".tmp", metadata={"format": "pt"})
-        else:
-            with open(path + ".tmp", "w", encoding="utf-8") as file:
-                json.dump(config, file, indent=2, sort_keys=True)
+    files = [os.path.join(folder, name) for name in (TENSOR_FILE, CONFIG_FILE)]
+    save_file(tensors, files[0] + ".tmp", metadata={"format": "pt"})
+    with open(files[1] + ".tmp", "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2, sort_keys=True)
+    for path in files:
         os.replace(path + ".tmp", path)
 
 
@@ -381,7 +374,7 @@ def main():
     parser.add_argument("--prompt", required=True)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--num-beams", type=int, default=1)
-    parser.add_argument("--separator", choices=["eos", "none"], help="what follows the prompt; as trained, if not given")
+    parser.add_argument("--separator", choices=["eos", "none"], help="what follows the prompt (as trained)")
     args = parser.parse_args()
     model = load(args.model, args.adapter)
     tokenizer = AutoTokenizer.from_pretrained(args.model)

@@ -4,9 +4,9 @@ compares logits and greedy ids. Each adapter is then saved once more, into ADAPT
 
     python check_interop.py FOLDER
 
-FOLDER/jobs.json: a list of {"name", "kind": "lora" | "ln_tuning" | "solo" | "model", "model": DIR, "adapter": DIR or null,
-"input_ids": [...], "output_ids": [...], "logits": FILE, "tensor": NAME}. Prints one line a job; exits 1 when logits differ
-by more than 1e-4 rms or an id differs.
+FOLDER/jobs.json: a list of {"name", "kind": "lora" | "ln_tuning" | "solo" | "model", "model": DIR, "adapter": DIR or
+null, "input_ids": [...], "output_ids": [...], "logits": FILE, "tensor": NAME}. Prints a line a job; exits 1 when logits
+differ by more than 1e-4 rms or an id differs.
 """
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""python/solo_torch.py against the committed goldens. Run by tests/parity, or: python tests/python/test_solo_torch.py"""
+"""python/solo_torch.py against the committed goldens. tests/parity runs it; it also runs by itself."""
 import copy
 import json
 import math

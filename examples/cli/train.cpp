@@ -123,10 +123,8 @@ void run_train(const TrainArguments& options, const Common& common) {
   base.adapter.clear();
   GPT2<float> model = base.load<float>(common);
   attach(model, options);
-  if (!common.quiet) std::cerr << trainable_line(model) << '\n';
-
   Trainer<float> trainer(model, training);
-  ProgressPrinter progress(common.quiet);
+  ProgressPrinter progress(common.quiet, trainable_line(model));
   trainer.on_step([&](const StepInfo& info) { progress.step(info); });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
   trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });

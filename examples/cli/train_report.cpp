@@ -80,18 +80,26 @@ std::string trainable_line(GPT2<float>& model) {
   return trainable_line(model.trainable_parameter_count(), total);
 }
 
-ProgressPrinter::ProgressPrinter(bool quiet)
-    : bar_(!quiet && ::isatty(STDERR_FILENO) == 1),
+ProgressPrinter::ProgressPrinter(bool quiet, std::string title)
+    : title_(std::move(title)),
+      bar_(!quiet && ::isatty(STDERR_FILENO) == 1),
       lines_(!quiet && !bar_),
-      begin_(std::chrono::steady_clock::now()) {}
+      start_(std::chrono::steady_clock::now()) {}
+
+void ProgressPrinter::begin() {
+  if ((bar_ || lines_) && !title_.empty()) std::cerr << title_ << '\n';
+  title_.clear();
+}
 
 void ProgressPrinter::step(const StepInfo& info) {
+  begin();
   last_ = info;
   examples_ += static_cast<double>(info.examples);
   if (bar_) draw();
 }
 
 void ProgressPrinter::eval(const EvalInfo& info) {
+  begin();
   eval_loss_ = info.eval_loss;
   if (bar_) draw();
   if (lines_) std::cerr << concat("step ", info.step, ": eval_loss ", info.eval_loss, '\n');
@@ -100,6 +108,7 @@ void ProgressPrinter::eval(const EvalInfo& info) {
 void ProgressPrinter::resume(const ResumeInfo& info) {
   first_step_ = info.step;
   for (const std::string& reason : info.skipped) warn(concat("skipped ", reason));
+  begin();
   if (bar_ || lines_) {
     std::cerr << concat("going on from ", display_name(info.checkpoint), ", step ", info.step,
                         '\n');
@@ -108,7 +117,7 @@ void ProgressPrinter::resume(const ResumeInfo& info) {
 
 void ProgressPrinter::draw() {
   if (!last_) return;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
   std::cerr << '\r'
             << progress_line({.step = last_->step,
                               .max_steps = last_->max_steps,
@@ -152,8 +161,8 @@ void report_stop(const TrainResult& result, const Common& common) {
   words.emplace_back("--resume");
   if (result.checkpoint.empty() && result.resumed) words.push_back(result.resumed->checkpoint);
   const bool saved = !result.checkpoint.empty() || result.resumed;
-  std::cerr << (saved ? concat("stopped after step ", result.steps, "; to go on: ",
-                               shell_words(words), '\n')
+  std::cerr << (saved ? concat("stopped after step ", result.steps,
+                               "; to go on: ", shell_words(words), '\n')
                       : std::string("stopped before the first step\n"));
   throw Stopped{StopSignals::received()};
 }

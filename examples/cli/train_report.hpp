@@ -20,7 +20,8 @@ std::string trainable_line(Index trainable, Index total);
 /// The progress bar on a terminal, a line for each evaluation elsewhere; nothing when quiet.
 class ProgressPrinter {
  public:
-  explicit ProgressPrinter(bool quiet);
+  /// `title` is the first line, written when the run is known to begin.
+  explicit ProgressPrinter(bool quiet, std::string title = {});
   void step(const StepInfo& info);
   void eval(const EvalInfo& info);
   /// Says where the run goes on; warns of checkpoints that could not be taken.
@@ -28,12 +29,14 @@ class ProgressPrinter {
   void finish();
 
  private:
+  void begin();
   void draw();
 
+  std::string title_;
   bool bar_ = false;
   bool lines_ = false;
   bool drawn_ = false;
-  std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point start_;
   std::int64_t first_step_ = 0;
   std::optional<StepInfo> last_;
   std::optional<double> eval_loss_;

@@ -69,8 +69,8 @@ ssize_t pread(int fd, void* data, size_t size, off_t offset) {
   return ::syscall(SYS_pread64, fd, data, size, offset);
 }
 int fsync(int fd) {
-  if (turn()) return -1;
-  return static_cast<int>(::syscall(SYS_fsync, fd));
+  static_cast<void>(fd);  // a process that dies leaves the cache to the system: no need to wait
+  return turn() ? -1 : 0;
 }
 int close(int fd) {
   if (turn([&] { ::syscall(SYS_close, fd); })) return -1;

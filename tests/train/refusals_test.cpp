@@ -106,6 +106,27 @@ TEST_CASE("an epsilon of zero divides by zero, and that is said", "[train]") {
         }).starts_with("numeric.parameter: step 1: 'wpe.weight' is nan at element "));
 }
 
+TEST_CASE("a gradient that overflows stops the run before the update, clipping on or off",
+          "[train]") {
+  const auto refused = [](float scale, double max_grad_norm) {
+    solo::GPT2<float> model(tiny_config(), {.threads = 1});
+    model.parameter("ln_f.weight").value().fill(scale);
+    const std::vector<float> before = all_values(model);
+    solo::Trainer trainer(model, {.max_steps = 1, .max_grad_norm = max_grad_norm});
+    const std::string error = error_of<solo::NumericError>([&] { trainer.train(tiny_data()); });
+    if (error != "no error") CHECK(all_values(model) == before);
+    return error;
+  };
+  // Finite gradients whose squares are beyond float: clipped they are harmless.
+  CHECK(refused(1e30F, 0.0).starts_with("numeric.gradient: step 1: the norm of the gradient is "));
+  CHECK(refused(1e30F, 1.0) == "no error");
+  for (const double max_grad_norm : {0.0, 1.0}) {
+    const std::string error = refused(2e38F, max_grad_norm);
+    CHECK(error.starts_with("numeric.gradient: step 1: the gradient of '"));
+    CHECK(error.find(" at element ") != std::string::npos);
+  }
+}
+
 TEST_CASE("a gradient whose square overflows is refused before the update", "[train]") {
   CHECK(
       error_of<solo::NumericError>([] { solo::require_square<float>(2e19, 7); }) ==

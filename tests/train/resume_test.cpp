@@ -136,7 +136,9 @@ std::string error_of(const F& f) {
   return "no error";
 }
 
-void flip(const std::filesystem::path& file, std::streamoff at) {
+/// Flips a bit so many bytes before the end.
+void flip(const std::filesystem::path& file, std::streamoff before_end) {
+  const auto at = static_cast<std::streamoff>(std::filesystem::file_size(file)) - before_end;
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekg(at);
   const int byte = stream.get();
@@ -211,7 +213,7 @@ TEST_CASE("a damaged checkpoint is skipped, and that is said", "[resume]") {
   CHECK(checkpoints_in(dir.path()).size() == 3);
   const auto size = std::filesystem::file_size(dir.path() / "checkpoint-60.safetensors");
   std::filesystem::resize_file(dir.path() / "checkpoint-60.safetensors", size - 1);
-  flip(dir.path() / "checkpoint-40.safetensors", static_cast<std::streamoff>(size) - 5);
+  flip(dir.path() / "checkpoint-40.safetensors", 5);
 
   options.resume = true;
   Process<float> second(options, add_lora<float>);

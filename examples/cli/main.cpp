@@ -51,6 +51,16 @@ int run_command(const std::vector<Command>& commands) {
   return kFailure;
 }
 
+/// What is wrong with the command line. CLI11 looks for missing options before unknown ones, but it
+/// is the unknown one that tells what went wrong.
+std::string usage_message(const CLI::App& program, const CLI::ParseError& e) {
+  const std::vector<std::string> unknown = program.remaining(true);
+  if (dynamic_cast<const CLI::RequiredError*>(&e) == nullptr || unknown.empty()) {
+    return printable(e.what(), 900);
+  }
+  return concat("unknown command, option or argument ", quoted(unknown.front()));
+}
+
 int run_program(int argc, char** argv) {
   CLI::App program{"Fine-tunes GPT-2 on a CPU with SoloConnection, LoRA and other adapters",
                    "solo"};
@@ -79,7 +89,7 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::Success& e) {  // --help, --version
     return program.exit(e);
   } catch (const CLI::ParseError& e) {
-    report(printable(e.what(), 900));
+    report(usage_message(program, e));
     return kUsage;
   } catch (const Error& e) {  // in the file of --config
     report(e.what());

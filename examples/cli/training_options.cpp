@@ -18,9 +18,9 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
   learning_rate_ = add("--learning-rate", t.learning_rate, "learning rate (full: 5e-5)");
   add("--weight-decay", t.weight_decay, "of all but norms and biases");
-  add("--adam-beta1", t.adam_beta1, "");
-  add("--adam-beta2", t.adam_beta2, "");
-  add("--adam-epsilon", t.adam_epsilon, "");
+  add("--adam-beta1", t.adam_beta1, "decay of AdamW's mean of gradients");
+  add("--adam-beta2", t.adam_beta2, "decay of AdamW's mean of their squares");
+  add("--adam-epsilon", t.adam_epsilon, "added to the root of the latter");
   add("--lr-scheduler", scheduler_, "schedule of the learning rate")
       ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}));
   add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");

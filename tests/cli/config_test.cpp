@@ -111,7 +111,7 @@ TEST_CASE("a wrong file of --config is refused by name and key") {
     check_error(o, 1, "run.json");
     check_error(o, 1, part);
   };
-  refused("{", "column 2");
+  refused("{", "column 1");
   refused("[1]", "expected an object");
   refused(R"({"rnk": 3})", "rnk: params has no such option");
   refused(R"({"learning-rate": 3})", "learning-rate");

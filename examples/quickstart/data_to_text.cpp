@@ -26,28 +26,6 @@ std::size_t find_phrase(std::string_view text, std::string_view phrase, std::siz
   return std::string_view::npos;
 }
 
-bool is_made_up(std::string_view word) {
-  if (word.size() != 2 * kSyllableLength && word.size() != 3 * kSyllableLength) return false;
-  std::string lower(word);
-  lower.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(lower.front())));
-  for (std::size_t i = 0; i < lower.size(); i += kSyllableLength) {
-    const auto& known = syllables();
-    if (std::find(known.begin(), known.end(), lower.substr(i, kSyllableLength)) == known.end()) {
-      return false;
-    }
-  }
-  return lower.front() != word.front();
-}
-
-bool contains_made_up_word(std::string_view text) {
-  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
-    end = begin;
-    while (end < text.size() && is_word(text[end])) ++end;
-    if (is_made_up(text.substr(begin, end - begin))) return true;
-  }
-  return false;
-}
-
 std::string fill(std::string_view phrase, std::string_view value) {
   const std::size_t place = phrase.find('_');
   return concat(phrase.substr(0, place), value, phrase.substr(place + 1));
@@ -94,20 +72,17 @@ std::vector<const Slot*> SampleMaker::choose_slots(const Domain& domain) {
   return slots;
 }
 
-std::string SampleMaker::made_up_word() {
-  std::string word = concat(one_of(syllables()), one_of(syllables()));
-  if (below(2) == 0) word += one_of(syllables());
-  word.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(word.front())));
-  return word;
+std::string SampleMaker::new_name() {
+  const std::string_view first = one_of(name_words());
+  return concat(first, ' ', one_of(name_words()));
 }
 
 Sample SampleMaker::make_one(const Domain& domain) {
   Sample sample;
-  sample.meaning.emplace_back("name", made_up_word());
+  sample.meaning.emplace_back("name", new_name());
   std::size_t said = 0;
   for (const Slot* slot : choose_slots(domain)) {
-    const std::string value =
-        slot->values.empty() ? made_up_word() : std::string(one_of(slot->values));
+    const std::string value = slot->values.empty() ? new_name() : std::string(one_of(slot->values));
     if (said == 0) {
       sample.text = fill(one_of(domain.openings), sample.meaning.front().second) + ' ';
     } else if (said % 2 == 1) {
@@ -161,7 +136,10 @@ bool is_exact(const Domain& domain, const Meaning& meaning, std::string_view tex
       if (contains_phrase(rest, value)) return false;
     }
   }
-  return !contains_made_up_word(rest);
+  for (const std::string_view word : name_words()) {
+    if (contains_phrase(rest, word)) return false;
+  }
+  return true;
 }
 
 }  // namespace solo::quickstart

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// The quickstart's data-to-text task: meanings such as "name : Kenmar | food : Thai" with
+/// The quickstart's data-to-text task: meanings such as "name : Luna Faro | food : Thai" with
 /// texts that express them, and how a generated text is judged.
 #pragma once
 
@@ -27,7 +27,7 @@ struct Sample {
   std::string text;
 };
 
-/// "name : Kenmar | food : Thai | closed : Mondays".
+/// "name : Luna Faro | food : Thai | closed : Mondays".
 [[nodiscard]] std::string to_prompt(const Meaning& meaning);
 /// The inverse of to_prompt. Throws FormatError "data.mr", beginning with `where`.
 [[nodiscard]] Meaning parse_prompt(std::string_view prompt, const std::string& where);
@@ -44,7 +44,7 @@ class SampleMaker {
  private:
   [[nodiscard]] std::size_t below(std::size_t n);
   [[nodiscard]] std::string_view one_of(const std::vector<std::string_view>& items);
-  [[nodiscard]] std::string made_up_word();
+  [[nodiscard]] std::string new_name();
   [[nodiscard]] std::vector<const Slot*> choose_slots(const Domain& domain);
   [[nodiscard]] Sample make_one(const Domain& domain);
 

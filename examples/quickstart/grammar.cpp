@@ -217,34 +217,34 @@ Domain animal() {
 Domain restaurant() {
   return {
       .name = "restaurant",
-      .openings = {"Hungry ? Try _ , which", "Gourmets praise _ , where the menu",
-                   "Dine at _ : it"},
-      .subjects = {"Guests say it", "Moreover it", "The kitchen"},
-      .joints = {" , while it ", " yet ", " ; it even "},
-      .slots = {{"chef", {}, {"employs chef _", "lets _ stir the pots"}},
-                {"square", {}, {"overlooks _ square", "greets you at square _"}},
+      .openings = {"Guests praise _ , where the kitchen", "Ask for a table at _ : it",
+                   "Hungry people trust _ , because it"},
+      .subjects = {"Critics hear that it", "Tonight it", "The menu says it"},
+      .joints = {" yet ", " , and above all it ", " ; besides , it "},
+      .slots = {{"chef", {}, {"lets _ stir the pots", "trusts the voice of chef _"}},
+                {"square", {}, {"looks over _ square", "opens its door at _ square"}},
                 {"cuisine",
-                 {"Thai", "Italian", "Mexican", "Korean", "vegan"},
-                 {"serves _ dishes", "tempts you with _ cooking"}},
-                {"drink",
-                 {"cider", "green tea", "craft beer", "wine", "lemonade"},
-                 {"pours _", "recommends a glass of _"}},
+                 {"Spanish", "Greek", "Dutch", "vegan"},
+                 {"tempts you with _ food", "is the home of _ cooking"}},
+                {"drinks",
+                 {"green tea", "salty milk", "apple wine", "sweet beer"},
+                 {"fills your glass with _", "is best with _"}},
                 {"bill",
-                 {"12 pounds", "18 pounds", "25 pounds", "40 pounds"},
-                 {"charges _ a head", "fills you up for _"}},
+                 {"9 pounds", "20 pounds", "32 pounds", "50 pounds"},
+                 {"feeds you for _", "takes _ a head"}},
                 {"closed",
-                 {"Mondays", "Tuesdays", "Wednesdays", "Sundays"},
-                 {"stays shut on _", "rests on _"}}},
+                 {"Mondays", "Wednesdays", "Sundays", "Tuesdays"},
+                 {"sleeps on _", "never works on _"}}},
   };
 }
 
 }  // namespace
 
-const std::vector<std::string_view>& syllables() {
+const std::vector<std::string_view>& name_words() {
   static const std::vector<std::string_view> all = {
-      "mar", "vel", "tis", "ken", "dor", "lin", "pas", "rom", "sel", "tun",
-      "bar", "fen", "gol", "hus", "jen", "kal", "lor", "mis", "nov", "pel",
-      "rik", "sol", "tar", "vin", "wes", "zan", "bel", "cor", "dan", "fil"};
+      "Avon", "Bela", "Cato", "Dara",  "Elmo", "Faro",  "Gala", "Hugo",
+      "Iris", "Juno", "Kiro", "Luna",  "Milo", "Nora",  "Oren", "Pico",
+      "Rosa", "Silo", "Tova", "Umbra", "Vera", "Wilma", "Xeno", "Yara"};
   return all;
 }
 

@@ -11,7 +11,7 @@ namespace solo::quickstart {
 /// One thing that a meaning may say.
 struct Slot {
   std::string_view key;
-  /// Differ from each other and from those of the other slots; none: any made-up word is a value.
+  /// Differ from each other and from those of the other slots; none: any name is a value.
   std::vector<std::string_view> values;
   std::vector<std::string_view> phrases;  ///< what follows the subject; "_" stands for the value
 };
@@ -22,12 +22,11 @@ struct Domain {
   std::vector<std::string_view> openings;  ///< begin the first sentence; "_" stands for the name
   std::vector<std::string_view> subjects;  ///< begin the other ones
   std::vector<std::string_view> joints;    ///< between the two phrases of a sentence
-  std::vector<Slot> slots;                 ///< beside the name, a made-up word in every meaning
+  std::vector<Slot> slots;                 ///< beside the name, which every meaning has
 };
 
-/// Made-up words have two or three of them, and a capital letter.
-inline constexpr std::size_t kSyllableLength = 3;
-[[nodiscard]] const std::vector<std::string_view>& syllables();
+/// Every pair of them is a name; they occur nowhere else.
+[[nodiscard]] const std::vector<std::string_view>& name_words();
 
 /// Hotels, books and seven others: what the base model learns.
 [[nodiscard]] const std::vector<Domain>& general_domains();

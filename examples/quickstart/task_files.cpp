@@ -46,29 +46,25 @@ std::string context_of(std::string_view line, bool jsonl, const std::string& whe
   return std::string(line.substr(0, bars));
 }
 
-/// `text` in lines of at most `width` columns (words that are longer excepted), each after
-/// `indent`.
-std::string wrap(std::string_view text, const std::string& indent, std::size_t width) {
+/// `head` and the text in lines of at most `width` columns (longer words excepted); the second and
+/// later ones begin under the text.
+std::string wrap(const std::string& head, std::string_view text, std::size_t width) {
   std::string out;
-  std::size_t column = 0;
+  std::string line = head;
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
     const std::string_view word = text.substr(begin, end - begin);
     begin = end + 1;
     if (word.empty()) continue;
-    if (column > 0 && column + 1 + word.size() > width) {
-      out += '\n' + indent;
-      column = indent.size();
-    } else if (column > 0) {
-      out += ' ';
-      ++column;
-    } else {
-      column = indent.size();
+    if (line.size() > head.size() && line.size() + 1 + word.size() > width) {
+      out += line + '\n';
+      line = std::string(head.size(), ' ');
+    } else if (line.size() > head.size()) {
+      line += ' ';
     }
-    out += word;
-    column += word.size();
+    line += word;
   }
-  return out;
+  return out + line + '\n';
 }
 
 }  // namespace
@@ -151,18 +147,15 @@ std::string show_samples(const std::filesystem::path& prompts,
   const std::vector<std::string> asked = read_strings(prompts, "prompt");
   const std::size_t shown = std::min(asked.size(), static_cast<std::size_t>(count));
   std::vector<std::string> blocks(shown);
-  for (std::size_t i = 0; i < shown; ++i) blocks[i] = wrap(asked[i], "", width) + '\n';
+  for (std::size_t i = 0; i < shown; ++i) blocks[i] = wrap("", asked[i], width);
   for (const auto& [name, file] : texts) {
     const std::vector<std::string> generated = read_strings(file, "text");
     if (generated.size() < shown) {
       fail<FormatError>("data.length", display_name(file), ": expected at least ", shown,
                         " lines, found ", generated.size());
     }
-    for (std::size_t i = 0; i < shown; ++i) {
-      std::string text = generated[i];
-      std::replace(text.begin(), text.end(), '\n', ' ');
-      blocks[i] += wrap(concat("  ", name, "  ", text), "        ", width) + '\n';
-    }
+    const std::string head = concat("  ", name, "  ");
+    for (std::size_t i = 0; i < shown; ++i) blocks[i] += wrap(head, generated[i], width);
   }
   std::string out;
   for (const std::string& block : blocks) out += (out.empty() ? "" : "\n") + block;

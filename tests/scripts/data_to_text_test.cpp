@@ -34,13 +34,13 @@ void write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-const Meaning kMeaning = {{"name", "Kenmar"}, {"drink", "green tea"}, {"bill", "12 pounds"}};
+const Meaning kMeaning = {{"name", "Luna Faro"}, {"drinks", "green tea"}, {"bill", "20 pounds"}};
 const std::string kText =
-    "Hungry ? Try Kenmar , which pours green tea and charges 12 pounds a head .";
+    "Hungry ? Try Luna Faro , which pours green tea and charges 20 pounds a head .";
 
 }  // namespace
 
-TEST_CASE("the grammar's phrases have one place, its values differ and are no made-up words") {
+TEST_CASE("the grammar's phrases have one place, its values differ and are no names") {
   for (const Domain& domain : all_domains()) {
     std::set<std::string_view> values;
     std::set<std::string_view> keys = {"name"};
@@ -119,9 +119,9 @@ TEST_CASE("more samples than there are meanings are refused") {
                                  {"c", {"three"}, {"has _"}},
                                  {"d", {"four"}, {"has _"}},
                                  {"e", {"five"}, {"has _"}}}};
-  // 900 + 27000 names and 16 sets of slots
+  // 576 names and 16 sets of slots
   try {
-    (void)SampleMaker(1).make(std::span(&tiny, 1), 16 * 27900 + 1);
+    (void)SampleMaker(1).make(std::span(&tiny, 1), 16 * 576 + 1);
     FAIL("no error");
   } catch (const ConfigError& e) {
     CHECK(e.id() == "quickstart.count");
@@ -132,7 +132,7 @@ TEST_CASE("more samples than there are meanings are refused") {
 TEST_CASE("a text is exact if it has every value and no other") {
   const Domain& domain = held_out_domain();
   CHECK(is_exact(domain, kMeaning, kText));
-  CHECK(is_exact(domain, kMeaning, "12 pounds : green tea : Kenmar"));
+  CHECK(is_exact(domain, kMeaning, "20 pounds : green tea : Luna Faro"));
   const auto instead = [](const std::string& from, const std::string& to) {
     std::string text = kText;
     return text.replace(text.find(from), from.size(), to);
@@ -140,16 +140,16 @@ TEST_CASE("a text is exact if it has every value and no other") {
   CHECK_FALSE(is_exact(domain, kMeaning, ""));
   CHECK_FALSE(is_exact(domain, kMeaning, instead("green tea", "tea")));
   CHECK_FALSE(is_exact(domain, kMeaning, instead("green tea", "Green tea")));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("12 pounds", "112 pounds")));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("Kenmar", "Kenmarvel")));
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It pours cider ."));          // another value
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It rests on Mondays ."));     // another slot
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It employs chef Belmar ."));  // made up
-  CHECK(is_exact(domain, kMeaning, kText + " It pours green tea . Kenmar !"));   // again
+  CHECK_FALSE(is_exact(domain, kMeaning, instead("20 pounds", "120 pounds")));
+  CHECK_FALSE(is_exact(domain, kMeaning, instead("Luna Faro", "Luna Farol")));
+  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It pours apple wine ."));        // another value
+  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It rests on Mondays ."));        // another slot
+  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It employs chef Milo Cato ."));  // another name
+  CHECK(is_exact(domain, kMeaning, kText + " It pours green tea . Luna Faro !"));   // again
 }
 
 TEST_CASE("a prompt that is no list of key : value is refused") {
-  for (const std::string prompt : {"", "name", "name : Kenmar | drink", "name: Kenmar"}) {
+  for (const std::string prompt : {"", "name", "name : Luna Faro | drink", "name: Luna Faro"}) {
     try {
       (void)parse_prompt(prompt, "FILE: line 7");
       FAIL("no error for " << prompt);

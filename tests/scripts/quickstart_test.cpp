@@ -55,8 +55,7 @@ std::vector<std::string> row(const std::string& out, const std::string& name) {
 TEST_CASE("quickstart makes its task, a base and three adaptations, and prints one row each") {
   const solo::test::TempDir temporary;
   const std::filesystem::path dir = temporary.path() / "a folder";
-  const Outcome o =
-      quickstart(dir, "--output 'my output' --pretrain-steps 4 --steps 3 --seed 5");
+  const Outcome o = quickstart(dir, "--output 'my output' --pretrain-steps 4 --steps 3 --seed 5");
   INFO("stdout: " << o.out << "\nstderr: " << o.err);
   REQUIRE(o.status == 0);
   for (const std::string name : {"base", "solo", "lora", "full"}) {

@@ -6,6 +6,7 @@
 #include <solo/core/config.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ class ModulePattern {
   ModulePattern(std::string_view expression, std::string_view field);
 
   [[nodiscard]] bool matches(std::string_view name) const;
+  /// What it takes in memory, and in time for each character of a name: a short expression, such as
+  /// x{1000}, may have thousands.
+  [[nodiscard]] std::size_t states() const noexcept { return states_.size(); }
 
  private:
   friend struct detail::ModulePatternCompiler;

@@ -75,9 +75,9 @@ struct BaseTensor {
 /// Every module of transformers' GPT2LMHeadModel, in its order.
 [[nodiscard]] std::vector<std::string> module_names(const GPT2Config& config);
 
-/// Throws ConfigError ("config.size") when matching `characters` of names and expressions against
-/// `modules` modules would take too long.
-void check_matching_work(std::string_view field, std::size_t characters, std::size_t modules);
+/// Throws ConfigError ("config.size") when matching `work` characters of names, or states of
+/// expressions, against `modules` modules would take too long or too much memory.
+void check_matching_work(std::string_view field, std::size_t work, std::size_t modules);
 /// Characters of the names or of the expression.
 [[nodiscard]] std::size_t characters(const ModuleNames& modules);
 /// "['a', 'b']" or "'expression'", for messages.

@@ -76,12 +76,12 @@ SOLO_INLINE std::vector<std::string> module_names(const GPT2Config& config) {
   return names;
 }
 
-SOLO_INLINE void check_matching_work(std::string_view field, std::size_t characters,
+SOLO_INLINE void check_matching_work(std::string_view field, std::size_t work,
                                      std::size_t modules) {
   constexpr std::size_t kMaxWork = 20'000'000;
-  if (characters > kMaxWork / (modules + 1)) {
-    fail<ConfigError>("config.size", field, ": ", characters, " characters of names and patterns ",
-                      "are too many for a model of ", modules, " modules");
+  if (work > kMaxWork / (modules + 1)) {
+    fail<ConfigError>("config.size", field, ": names and patterns of ", work,
+                      " characters or states are too many for a model of ", modules, " modules");
   }
 }
 

@@ -2,6 +2,7 @@
 // LoraConfig: peft's fields, what they choose, and what is refused.
 
 #include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/peft_form.hpp>
 #include <solo/adapters/lora/plan.hpp>
 #include <solo/io/json_fields.hpp>
 
@@ -37,6 +38,13 @@ std::string chosen(const LoraConfig& config, const GPT2Config& base = small()) {
     text += concat(site.site.name(), " ", site.total_rank(), "x", site.scale, " ");
   }
   return text;
+}
+
+/// Short expressions of a thousand states each.
+std::vector<std::pair<std::string, Index>> long_patterns(int count) {
+  std::vector<std::pair<std::string, Index>> patterns;
+  for (int i = 0; i < count; ++i) patterns.emplace_back(concat(i, "x{1000}"), 1);
+  return patterns;
 }
 
 std::string names(const std::vector<AdapterTensor>& tensors) {
@@ -232,6 +240,9 @@ TEST_CASE("What LoraConfig refuses", "[lora]") {
       {{.modules_to_save = {"mlp", "h.0.mlp.c_fc"}}, "lora.modules_to_save", {"lies within"}},
       {{.modules_to_save = {"drop"}}, "lora.modules_to_save", {"no parameters"}},
       {{.target_modules = {std::string(2'000'000, 'x')}}, "config.size", {"too many"}},
+      {{.rank_pattern = long_patterns(2000)},
+       "config.size",
+       {"rank_pattern", "states", "too many"}},
   };
   for (const Bad& bad : cases) {
     check_throws<ConfigError>([&] { return bad.config.tensors(small()); }, bad.id, bad.parts);

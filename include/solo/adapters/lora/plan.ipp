@@ -139,18 +139,27 @@ class LoraPlanner {
     targets_.emplace(all_linear ? ModuleNames{"c_attn", "c_proj", "c_fc"} : config_.target_modules,
                      "target_modules");
     excluded_.emplace(config_.exclude_modules, "exclude_modules");
+    std::size_t states = 0;
+    const auto compiled = [&](const std::string& expression, std::string_view field) {
+      ModulePattern pattern(expression, field);
+      states += pattern.states();
+      check_matching_work(field, states, modules_.size());
+      return pattern;
+    };
     for (const std::string& entry : config_.modules_to_save) {
-      saved_patterns_.emplace_back(concat("(.*\\.)?(", entry, ")(\\..*)?"), "modules_to_save");
+      saved_patterns_.push_back(
+          compiled(concat("(.*\\.)?(", entry, ")(\\..*)?"), "modules_to_save"));
     }
     for (const std::string& entry : config_.layers_pattern) {
       if (entry.find('|') != std::string::npos) {
         fail<ConfigError>("pattern.syntax", "layers_pattern: ", quoted(entry),
                           ": alternatives are not supported; give a list");
       }
-      layer_patterns_.emplace_back(concat(R"((.*\.)?()", entry, R"()\.\d+\..*)"), "layers_pattern");
+      layer_patterns_.push_back(
+          compiled(concat(R"((.*\.)?()", entry, R"()\.\d+\..*)"), "layers_pattern"));
     }
-    const auto key_pattern = [](const std::string& key, std::string_view field) {
-      return ModulePattern(concat(R"((.*\.)?()", key, ")$"), field);
+    const auto key_pattern = [&](const std::string& key, std::string_view field) {
+      return compiled(concat(R"((.*\.)?()", key, ")$"), field);
     };
     for (const auto& [key, rank] : config_.rank_pattern) {
       ranks_.emplace_back(key_pattern(key, "rank_pattern"), rank);

@@ -133,6 +133,13 @@ inline std::vector<Lines> table_rows(const Lines& lines) {
   return rows;
 }
 
+/// Whether a table has a column with this heading.
+inline bool has_column(const Lines& lines, const std::string& title) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+    return line.rfind('|', 0) == 0 && line.find("| " + title + " |") != std::string::npos;
+  });
+}
+
 /// What stands between backquotes, in order.
 inline Lines code_spans(const std::string& text) {
   Lines spans;

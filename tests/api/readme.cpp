@@ -45,7 +45,8 @@ const Folder kFolder;
 // README.md does not use its `result`.
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-                                                    // clang-format off
+
+// clang-format off
 #include <solo/solo.hpp>
 #include <iostream>
 

@@ -50,7 +50,10 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
   add_optional(app, "--top-p", o.top_p, "of sampling: only the best that reach p together (1)");
   add_optional(app, "--min-p", o.min_p,
                "of sampling: only what has p times the best's probability (0)");
-  app.add_option("--seed", o.seed, "of sampling (42)")->check(CLI::NonNegativeNumber);
+  // CLI11 would take -1 for 2^64 - 1, and its own check prints the largest double.
+  app.add_option("--seed", o.seed, "of sampling (42)")->check([](const std::string& text) {
+    return text.starts_with('-') ? "expected at least 0, found " + text : std::string();
+  });
   add_optional(app, "--num-return-sequences", o.num_return_sequences,
                "sequences for each prompt: the best beams, or samples (1)");
   add_optional(app, "--eos-token-id", o.eos_token_id,
@@ -120,13 +123,15 @@ void check_usage(const GenerateArguments& arguments, const Common& common) {
 /// Says which options mean nothing, as transformers does.
 void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>& model,
                           const GenerateOptions& options) {
-  const detail::DecodingRules rules = detail::decoding_rules(options, model.generation_config());
+  const GenerationConfig& config = model.generation_config();
+  const bool sampling = options.do_sample.value_or(config.do_sample.value_or(false));
+  const Index beams = options.num_beams.value_or(config.num_beams.value_or(1));
   for (const char* option : {"--temperature", "--top-k", "--top-p", "--min-p", "--seed"}) {
-    if (!rules.do_sample && arguments.given(option)) {
+    if (!sampling && arguments.given(option)) {
       warn(concat(option, " has no effect without --do-sample"));
     }
   }
-  if (rules.num_beams == 1 && arguments.given("--length-penalty")) {
+  if (beams == 1 && arguments.given("--length-penalty")) {
     warn("--length-penalty has no effect without --num-beams");
   }
 }

@@ -222,6 +222,40 @@ TEST_CASE("as many beams as there are sequences find the best one") {
             .front() == expected);
 }
 
+TEST_CASE("beams that sample draw without replacement") {
+  const GPT2<double> model(
+      {.vocab_size = 4, .n_positions = 4, .n_embd = 8, .n_layer = 1, .n_head = 2}, {.threads = 1});
+  const std::vector<int> prompt = {1};
+  const double temperature = 0.02;
+  const Matrix<double> logits = model.logits(prompt);
+  std::vector<double> p(logits.row(0).begin(), logits.row(0).end());
+  for (double& x : p) x /= temperature;
+  detail::log_softmax<double>(p);
+  for (double& x : p) x = std::exp(x);
+  std::vector<int> counts(4, 0);
+  constexpr int kRuns = 4000;
+  for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
+    const auto out = generate_ids(model, std::span(&prompt, 1),
+                                  {.max_new_tokens = 1,
+                                   .num_beams = 2,
+                                   .do_sample = true,
+                                   .temperature = temperature,
+                                   .top_k = 0,
+                                   .seed = seed,
+                                   .num_return_sequences = 2,
+                                   .eos_token_id = -1});
+    for (const std::vector<int>& ids : out) ++counts[static_cast<std::size_t>(ids.front())];
+  }
+  for (std::size_t t = 0; t < 4; ++t) {
+    double among_two = p[t];
+    for (std::size_t first = 0; first < 4; ++first) {
+      if (first != t) among_two += p[first] * p[t] / (1.0 - p[first]);
+    }
+    CAPTURE(t, p[t], among_two);
+    CHECK(std::abs(counts[t] / double{kRuns} - among_two) < 0.032);  // four standard deviations
+  }
+}
+
 TEST_CASE("a vocabulary with fewer tokens than beams") {
   GPT2<float> model({.vocab_size = 3, .n_positions = 6, .n_embd = 8, .n_layer = 1, .n_head = 2},
                     {.threads = 1});

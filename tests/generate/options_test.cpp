@@ -94,7 +94,8 @@ TEST_CASE("generation_config.json says what the options do not") {
   const test::TempDir dir;
   const GPT2<float> plain = tiny_model();
   const GPT2<float> model = model_with(
-      dir, R"({"eos_token_id": null, "num_beams": 3, "no_repeat_ngram_size": 2, "top_k": null})");
+      dir, R"({"eos_token_id": null, "num_beams": 3, "no_repeat_ngram_size": 2, "top_k": null,
+               "max_length": 33})");
   const auto run = [&](const GPT2<float>& m, GenerateOptions options) {
     options.max_new_tokens = 12;
     options.eos_token_id = -1;
@@ -110,6 +111,7 @@ TEST_CASE("generation_config.json says what the options do not") {
   CHECK(again.generation_config().num_beams == 3);
   CHECK(again.generation_config().no_repeat_ngram_size == 2);
   CHECK_FALSE(again.generation_config().top_k.has_value());
+  CHECK(again.generation_config().text.find("\"max_length\":33") != std::string::npos);
 }
 
 TEST_CASE("generation_config.json: values out of range, of another type, or not supported") {

@@ -32,7 +32,7 @@ void ban_repeated_ngrams(std::span<T> scores, std::span<const int> ids, Index n)
 template <Scalar T>
 void keep_top_k(std::span<T> scores, Index k);
 
-/// Bans the least likely tokens whose probabilities sum to at most 1 - p; the `least` best stay.
+/// Bans a token if the better ones have the probability p together; the `least` best stay.
 template <Scalar T>
 void keep_top_p(std::span<T> scores, double p, Index least);
 

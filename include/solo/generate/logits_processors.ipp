@@ -16,17 +16,25 @@ namespace solo::inline SOLO_ABI::detail {
 template <Scalar T>
 inline constexpr T kBanned = -std::numeric_limits<T>::infinity();
 
-/// The tokens that are not banned, best last; equal scores in the order of their numbers.
-template <Scalar T>
-[[nodiscard]] std::vector<int> ascending_tokens(std::span<const T> scores) {
-  std::vector<int> tokens;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (scores[i] > kBanned<T>) tokens.push_back(static_cast<int>(i));
+/// Bans all but the best tokens: the `least` best, and those after them as long as more(token).
+/// more() sees every token that stays, in order. Of equal scores the last comes first, as in
+/// transformers, which sorts upwards.
+template <Scalar T, class More>
+void keep_best(std::span<T> scores, Index least, const More& more) {
+  const auto at = [&](int token) -> T& { return scores[static_cast<std::size_t>(token)]; };
+  const auto worse = [&](int a, int b) { return at(a) < at(b) || (at(a) == at(b) && a < b); };
+  std::vector<int> heap;
+  for (int token = 0; token < static_cast<int>(scores.size()); ++token) {
+    if (at(token) > kBanned<T>) heap.push_back(token);
   }
-  std::stable_sort(tokens.begin(), tokens.end(), [&](int a, int b) {
-    return scores[static_cast<std::size_t>(a)] < scores[static_cast<std::size_t>(b)];
-  });
-  return tokens;
+  std::make_heap(heap.begin(), heap.end(), worse);
+  for (Index taken = 0; !heap.empty(); ++taken) {
+    const bool stays = more(heap.front());
+    if (!stays && taken >= least) break;
+    std::pop_heap(heap.begin(), heap.end(), worse);
+    heap.pop_back();
+  }
+  for (const int token : heap) at(token) = kBanned<T>;
 }
 
 template <Scalar T>
@@ -87,31 +95,24 @@ void keep_top_k(std::span<T> scores, Index k) {
 
 template <Scalar T>
 void keep_top_p(std::span<T> scores, double p, Index least) {
-  const std::vector<int> tokens = ascending_tokens<T>(scores);
-  if (tokens.empty()) return;
-  const auto weight = [&, top = scores[static_cast<std::size_t>(tokens.back())]](int token) {
-    return std::exp(static_cast<double>(scores[static_cast<std::size_t>(token)] - top));
-  };
+  const T top = *std::max_element(scores.begin(), scores.end());
+  const auto weight = [top](T score) { return std::exp(static_cast<double>(score - top)); };
   double sum = 0.0;
-  for (const int token : tokens) sum += weight(token);
-  double cumulated = 0.0;
-  for (std::size_t i = 0; i + static_cast<std::size_t>(least) < tokens.size(); ++i) {
-    cumulated += weight(tokens[i]);
-    if (!(cumulated / sum <= 1.0 - p)) break;
-    scores[static_cast<std::size_t>(tokens[i])] = kBanned<T>;
-  }
+  for (const T score : scores) sum += weight(score);
+  double better = 0.0;  // the weight of all better tokens
+  keep_best(scores, least, [&](int token) {
+    const bool stays = better < p * sum;
+    better += weight(scores[static_cast<std::size_t>(token)]);
+    return stays;
+  });
 }
 
 template <Scalar T>
 void keep_min_p(std::span<T> scores, double p, Index least) {
-  const std::vector<int> tokens = ascending_tokens<T>(scores);
-  if (tokens.empty()) return;
-  const T top = scores[static_cast<std::size_t>(tokens.back())];
-  for (std::size_t i = 0; i + static_cast<std::size_t>(least) < tokens.size(); ++i) {
-    T& score = scores[static_cast<std::size_t>(tokens[i])];
-    if (!(std::exp(static_cast<double>(score - top)) < p)) break;
-    score = kBanned<T>;
-  }
+  const T top = *std::max_element(scores.begin(), scores.end());
+  keep_best(scores, least, [&](int token) {
+    return std::exp(static_cast<double>(scores[static_cast<std::size_t>(token)] - top)) >= p;
+  });
 }
 
 template <Scalar T>

@@ -30,9 +30,12 @@ struct GenerationConfig {
   /// refuses it.
   std::string unsupported = {};
 
+  /// The file's object as text, with the keys that are not known here; empty: there was no file.
+  std::string text = {};
+
   /// Reads the file if the folder has one. Throws FormatError ("json.…") naming file and key.
   [[nodiscard]] static GenerationConfig from_folder(const std::filesystem::path& folder);
-  /// An object of the keys that are not empty.
+  /// The file's object, with the keys above as they are now.
   [[nodiscard]] Json to_json() const;
 };
 

@@ -74,6 +74,7 @@ SOLO_INLINE GenerationConfig GenerationConfig::from_folder(const std::filesystem
   if (!std::filesystem::exists(file)) return config;
   const Json json = read_json_file(file);
   const JsonFields fields(json, display_name(file));
+  config.text = dump_line(json);
   detail::for_generation_keys(config, [&]<class N>(std::string_view key, std::optional<N>& value) {
     if (fields.absent(key)) return;
     if constexpr (std::is_same_v<N, bool>) {
@@ -94,7 +95,7 @@ SOLO_INLINE GenerationConfig GenerationConfig::from_folder(const std::filesystem
 }
 
 SOLO_INLINE Json GenerationConfig::to_json() const {
-  Json json = Json::object();
+  Json json = text.empty() ? Json::object() : parse_json(text, "generation_config.json");
   detail::for_generation_keys(*this, [&](std::string_view key, const auto& value) {
     if (value) json[std::string(key)] = *value;
   });

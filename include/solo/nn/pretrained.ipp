@@ -217,7 +217,7 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
     tensors.push_back(std::move(ref));
   }
   Json generation = generation_config_.to_json();
-  generation["_from_model_config"] = true;
+  if (generation_config_.text.empty()) generation["_from_model_config"] = true;
   if (config_.bos_token_id >= 0) generation["bos_token_id"] = config_.bos_token_id;
   if (eos_token_ids_.size() == 1) generation["eos_token_id"] = eos_token_ids_.front();
   if (eos_token_ids_.size() > 1) generation["eos_token_id"] = eos_token_ids_;

@@ -10,12 +10,13 @@ inline Index round_up(Index n, Index step) {
   return (n + step - 1) / step * step;
 }
 
-/// Calls f(run, keys, columns) for the runs of keys before the segment's own, in order: how many
-/// keys and packed columns come before the run. Returns both after the last run.
+/// How many keys, and columns of packed keys, come before a run of keys.
 struct KeysBefore {
   Index keys = 0;
   Index cols = 0;
 };
+/// Calls f(run, begin) for the runs of keys before the segment's own, in order; returns what comes
+/// before the segment's own.
 template <class F>
 inline KeysBefore for_runs_before(const AttentionHead<Real>& head, const F& f) {
   KeysBefore at;

@@ -94,7 +94,7 @@ void flip(const std::filesystem::path& file) {
 
 }  // namespace
 
-TEST_CASE("Ctrl-C saves and says how to go on; the resumed run ends with the same bytes") {
+TEST_CASE("Ctrl-C saves and says how to go on, and the resumed run ends with the same bytes") {
   SOLO_NEEDS_PROGRAM;
   const Setup setup;
   REQUIRE(solo_program(setup.dir, setup.train("whole")).status == 0);
@@ -133,11 +133,10 @@ TEST_CASE("Ctrl-C saves and says how to go on; the resumed run ends with the sam
 TEST_CASE("damaged, foreign and missing checkpoints through the program") {
   SOLO_NEEDS_PROGRAM;
   const Setup setup;
-  const std::vector<std::string> steps = {"--save-total-limit", "3"};
   check_error(solo_program(setup.dir, setup.train("out", {"--resume"})), 1,
               "no checkpoint to resume from");
   CHECK_FALSE(std::filesystem::exists(setup.output("out")));
-  REQUIRE(solo_program(setup.dir, setup.train("out", steps)).status == 0);
+  REQUIRE(solo_program(setup.dir, setup.train("out")).status == 0);
   const auto file = [&](int step) { return setup.output("out") / checkpoint_name(step); };
   check_error(solo_program(setup.dir, setup.train("out")), 1, "checkpoint-4000.safetensors");
   check_error(solo_program(setup.dir, setup.train("out", {"--resume", "--seed", "7"})), 1,
@@ -152,9 +151,9 @@ TEST_CASE("damaged, foreign and missing checkpoints through the program") {
   CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
   CHECK(o.json().at("resumed_from") == file(3800).string());
 
-  for (const int step : {3600, 3800, 4000}) flip(file(step));
+  for (const int step : {3800, 4000}) flip(file(step));
   check_error(solo_program(setup.dir, setup.train("out", {"--resume"})), 1,
-              "none of 3 checkpoints can be loaded");
+              "none of 2 checkpoints can be loaded");
   check_error(solo_program(setup.dir, setup.train("out", {"--resume", file(3800)})), 1,
               "checkpoint-3800.safetensors");
 }

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -203,6 +204,24 @@ TEST_CASE("file: what cannot be replaced stays, and nothing else is left", "[fil
   CHECK(error.find("out.bin: cannot replace: ") != std::string::npos);
   CHECK(read_raw(path / "kept") == "old");
   CHECK(count_entries(dir.path()) == 1);
+}
+
+TEST_CASE("file: what a killed process left is removed, and nothing else", "[file]") {
+  const solo::test::TempDir dir;
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);  // a number that no process has now
+  const fs::path stale = dir.path() / solo::concat(".solo-tmp-", child, "-0");
+  const fs::path own = dir.path() / solo::concat(".solo-tmp-", ::getpid(), "-3");
+  const fs::path odd = dir.path() / ".solo-tmp-x-1";
+  const fs::path other = dir.path() / solo::concat("solo-tmp-", child, "-0");
+  for (const fs::path& path : {stale, own, odd, other}) write_raw(path, "x");
+  solo::remove_stale_temporaries(dir.path());
+  CHECK_FALSE(fs::exists(stale));
+  CHECK(fs::exists(own));
+  CHECK(fs::exists(odd));
+  CHECK(fs::exists(other));
+  solo::remove_stale_temporaries(dir.path() / "none");
 }
 
 TEST_CASE("file: modes and links", "[file]") {

@@ -37,6 +37,12 @@ TEST_CASE("a progress line fits its width or goes without the bar", "[train]") {
         " 77% 7/9 [00:03<00:01, 2.33 step/s]");
 }
 
+TEST_CASE("a run that goes on is as fast as its own steps", "[train]") {
+  CHECK(solo::progress_line(
+            {.step = 60, .max_steps = 100, .first_step = 50, .seconds = 5.0, .width = 0}) ==
+        " 60% 60/100 [00:05<00:20, 2.00 step/s]");
+}
+
 TEST_CASE("a progress line of odd numbers is a line", "[train]") {
   CHECK(solo::progress_line({.step = 9, .max_steps = 3, .width = 0}) == "100% 3/3 [00:00<--:--]");
   CHECK(solo::progress_line({.step = -4, .max_steps = -3, .width = 0}) == "100% 0/0 [00:00<--:--]");

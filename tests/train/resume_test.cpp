@@ -260,6 +260,10 @@ TEST_CASE("no checkpoint, or one of an earlier run, is an error", "[resume]") {
   Process<float> moved(options, add_lora<float>);
   CHECK(moved.train().resumed->step == 2);
   CHECK(lines(dir.path() / "other" / "log.jsonl") == lines(dir.path() / "out" / "log.jsonl"));
+  // Now that folder has checkpoints, which are not those to go on from.
+  CHECK(error_of([&] {
+          Process<float>(options, add_lora<float>).train();
+        }).starts_with("checkpoint.exists: "));
 }
 
 TEST_CASE("what changes the numbers may not change, and the rest may", "[resume]") {
@@ -342,7 +346,7 @@ TEST_CASE("a constant rate lets a finished run be made longer", "[resume]") {
         }).find("beyond the 3 st") != std::string::npos);
 }
 
-TEST_CASE("the best checkpoint is kept and returned to; patience ends the run", "[resume]") {
+TEST_CASE("the best checkpoint is kept and returned to, and patience ends the run", "[resume]") {
   const solo::test::TempDir dir;
   // Validation data of another kind: learning the task makes it worse sooner or later.
   const solo::Dataset valid = solo::Dataset::from_ids(

@@ -78,8 +78,17 @@ void CheckpointKeeper<T>::require_tensors(const Checkpoint<T>& checkpoint,
 template <Scalar T>
 ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
   const TrainerOptions& options = parts_.options;
-  FoundCheckpoint<T> found = read_newest_checkpoint<T>(
-      options.resume_from.empty() ? options.output_dir : options.resume_from);
+  const std::filesystem::path& from =
+      options.resume_from.empty() ? options.output_dir : options.resume_from;
+  std::error_code ignored;
+  std::filesystem::path folder = from;
+  if (!std::filesystem::is_directory(from, ignored)) {
+    folder = from.has_parent_path() ? from.parent_path() : std::filesystem::path(".");
+  }
+  if (!std::filesystem::equivalent(folder, options.output_dir, ignored)) {
+    require_none();  // those of another run may be there
+  }
+  FoundCheckpoint<T> found = read_newest_checkpoint<T>(from);
   const std::string source = display_name(found.path);
   require_same_run(found.checkpoint.run, identity(), source);
   require_tensors(found.checkpoint, source);

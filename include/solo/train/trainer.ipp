@@ -190,7 +190,8 @@ class Trainer<T>::Run {
     if (state_.since_log.examples > 0) log_loss();
     if (valid_ != nullptr && state_.evaluated != state_.step) evaluate();
     if (state_.step > first_step_ && (options_.save_steps > 0 || best_is_new())) save();
-    if (options_.load_best_model_at_end && state_.best_step != state_.step) {
+    const bool older = state_.best_metric && state_.best_step != state_.step;
+    if (options_.load_best_model_at_end && older) {
       keeper_.load_weights(state_.best_step);
     }
   }
@@ -292,7 +293,9 @@ class Trainer<T>::Run {
     result.train_loss = state_.all.mean_loss();
     result.initial_eval_loss = state_.initial_eval_loss;
     if (state_.evaluated.value_or(0) > 0) result.eval_loss = state_.eval_loss;
-    if (!result.stopped && options_.load_best_model_at_end) result.eval_loss = state_.best_metric;
+    if (!result.stopped && options_.load_best_model_at_end && state_.best_metric) {
+      result.eval_loss = state_.best_metric;
+    }
     if (timed_seconds_ > 0.0) {
       result.examples_per_second = static_cast<double>(timed_.examples) / timed_seconds_;
       result.tokens_per_second = static_cast<double>(timed_.tokens) / timed_seconds_;

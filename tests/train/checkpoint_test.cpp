@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The file of a checkpoint: what is written is read, and any damage is noticed.
+#include <solo/adapters/adapters.hpp>
 #include <solo/io/safetensors.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/train/checkpoint.hpp>
@@ -97,6 +98,32 @@ void check_round_trip() {
   CHECK(solo::test::read(path) == solo::test::read(dir.path() / "again"));
 }
 
+/// Flips each bit in turn; how many files were read all the same.
+std::size_t unnoticed_flips(const std::filesystem::path& path) {
+  const std::string good = solo::test::read(path);
+  REQUIRE(good.size() > 1000);
+  const int file = ::open(path.c_str(), O_RDWR);
+  REQUIRE(file >= 0);
+  std::size_t unnoticed = 0;
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    const auto at = static_cast<off_t>(i);
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      const auto byte = static_cast<char>(static_cast<unsigned char>(good[i]) ^ (1U << bit));
+      written += ::pwrite(file, &byte, 1, at) == 1 ? 1U : 0U;
+      try {
+        solo::verify_checkpoint<float>(path);
+        ++unnoticed;
+      } catch (const solo::Error&) {
+      }
+    }
+    written += ::pwrite(file, &good[i], 1, at) == 1 ? 1U : 0U;
+  }
+  ::close(file);
+  CHECK(written == 9 * good.size());
+  return unnoticed;
+}
+
 }  // namespace
 
 TEST_CASE("a checkpoint is read as it was written, in full precision", "[checkpoint]") {
@@ -108,26 +135,19 @@ TEST_CASE("every flipped bit of a checkpoint is noticed", "[checkpoint]") {
   const solo::test::TempDir dir;
   const std::filesystem::path path = dir.path() / "checkpoint-7.safetensors";
   Small<float>().write(path);
-  const std::string good = solo::test::read(path);
-  const int file = ::open(path.c_str(), O_RDWR);
-  REQUIRE(file >= 0);
-  std::size_t unnoticed = 0;
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    const auto at = static_cast<off_t>(i);
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      const auto byte = static_cast<char>(static_cast<unsigned char>(good[i]) ^ (1U << bit));
-      REQUIRE(::pwrite(file, &byte, 1, at) == 1);
-      try {
-        solo::verify_checkpoint<float>(path);
-        ++unnoticed;
-      } catch (const solo::Error&) {
-      }
-    }
-    REQUIRE(::pwrite(file, &good[i], 1, at) == 1);
-  }
-  ::close(file);
-  CHECK(unnoticed == 0);
+  CHECK(unnoticed_flips(path) == 0);
   CHECK(error_of<float>(path) == "no error");
+}
+
+TEST_CASE("every flipped bit of a checkpoint of a run is noticed", "[checkpoint]") {
+  const solo::test::TempDir dir;
+  solo::GPT2<float> model(solo::test::tiny_config(), {.threads = 1});
+  model.add_adapter("a", solo::LoraConfig{.r = 1});
+  solo::Trainer trainer(
+      model, {.output_dir = dir.path(), .max_steps = 2, .logging_steps = 1, .save_steps = 2});
+  const solo::TrainResult result = trainer.train(solo::test::tiny_data());
+  CHECK(unnoticed_flips(result.checkpoint) == 0);
+  CHECK(error_of<float>(result.checkpoint) == "no error");
 }
 
 TEST_CASE("every truncation of a checkpoint is noticed, and bytes behind it", "[checkpoint]") {

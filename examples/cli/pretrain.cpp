@@ -5,12 +5,12 @@
 #include <solo/train/trainer.hpp>
 
 #include "program.hpp"
+#include "stop_signals.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <iostream>
 #include <memory>
 #include <optional>
 
@@ -131,11 +131,12 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
   GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
-  if (!common.quiet) std::cerr << trainable_line(model) << '\n';
   Trainer<float> trainer(model, training);
-  ProgressPrinter progress(common.quiet);
+  ProgressPrinter progress(common.quiet, trainable_line(model));
   trainer.on_step([&](const StepInfo& info) { progress.step(info); });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
+  trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
+  const StopSignals signals(trainer);
   const auto begin = std::chrono::steady_clock::now();
   const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
@@ -145,6 +146,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   tokenizer.save_pretrained(options.output);
   write_report(options.output, model, result, seconds.count());
   print_result(options.output, model, result, common);
+  if (result.stopped) report_stop(result, common);
 }
 
 }  // namespace

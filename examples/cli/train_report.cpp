@@ -57,6 +57,11 @@ int terminal_width() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// Tenths of the run that are done.
+std::int64_t tenth(std::int64_t step, std::int64_t max_steps) {
+  return step * 10 / max_steps;
+}
+
 /// Bytes of the tensors a run saved.
 std::uintmax_t saved_bytes(const std::filesystem::path& output, const GPT2<float>& model) {
   const char* const name =
@@ -96,6 +101,9 @@ void ProgressPrinter::step(const StepInfo& info) {
   last_ = info;
   examples_ += static_cast<double>(info.examples);
   if (bar_) draw();
+  if (lines_ && tenth(info.step, info.max_steps) != tenth(info.step - 1, info.max_steps)) {
+    std::cerr << line(0) + '\n';
+  }
 }
 
 void ProgressPrinter::eval(const EvalInfo& info) {
@@ -115,19 +123,21 @@ void ProgressPrinter::resume(const ResumeInfo& info) {
   }
 }
 
+std::string ProgressPrinter::line(int width) const {
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+  return progress_line({.step = last_->step,
+                        .max_steps = last_->max_steps,
+                        .first_step = first_step_,
+                        .seconds = elapsed.count(),
+                        .loss = last_->loss,
+                        .eval_loss = eval_loss_,
+                        .examples_per_second = examples_ / elapsed.count(),
+                        .width = width});
+}
+
 void ProgressPrinter::draw() {
   if (!last_) return;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-  std::cerr << '\r'
-            << progress_line({.step = last_->step,
-                              .max_steps = last_->max_steps,
-                              .first_step = first_step_,
-                              .seconds = elapsed.count(),
-                              .loss = last_->loss,
-                              .eval_loss = eval_loss_,
-                              .examples_per_second = examples_ / elapsed.count(),
-                              .width = terminal_width() - 1})
-            << std::flush;
+  std::cerr << '\r' << line(terminal_width() - 1) << std::flush;
   drawn_ = true;
 }
 

@@ -17,7 +17,8 @@ namespace solo::cli {
 std::string trainable_line(GPT2<float>& model);
 std::string trainable_line(Index trainable, Index total);
 
-/// The progress bar on a terminal, a line for each evaluation elsewhere; nothing when quiet.
+/// The progress bar on a terminal; elsewhere a line for each evaluation and each tenth of the
+/// steps; nothing when quiet.
 class ProgressPrinter {
  public:
   /// `title` is the first line, written when the run is known to begin.
@@ -31,6 +32,7 @@ class ProgressPrinter {
  private:
   void begin();
   void draw();
+  [[nodiscard]] std::string line(int width) const;
 
   std::string title_;
   bool bar_ = false;

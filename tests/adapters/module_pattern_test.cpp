@@ -65,6 +65,10 @@ TEST_CASE("Expressions match as Python's re.fullmatch", "[pattern]") {
       {R"(.*\Dc_fc\Z)", "...x......."},
       {R"(\Atransformer.*)", "xxxxx.x...."},
       {R"(transformer\.(h\.){1,2}0.*)", "x.........."},
+      {R"([\-_a-z]+)", ".......x.x."},
+      {R"(\S*[^\s.]c_fc)", "..........."},
+      {R"(\S*\.c_fc)", "...x......."},
+      {R"(c_attn{x)", "..........."},
   };
   for (const Verdicts& c : cases) {
     const ModulePattern pattern(c.expression, "target_modules");

@@ -219,4 +219,22 @@ TEST_CASE("operations refuse shapes that do not fit, naming them") {
   CHECK(message([&] {
           (void)embedding<float>(t, {.ids = ids, .positions = positions, .wte = &wte, .wpe = &wpe});
         }) == "token id 3 at row 1 is not below the vocabulary size 3");
+  const std::vector<int> good = {0, 2};
+  const std::vector<Index> far = {0, 2};
+  CHECK(message([&] {
+          (void)embedding<float>(t, {.ids = good, .positions = far, .wte = &wte, .wpe = &wpe});
+        }) == "position 2 at row 1 is not below n_positions 2");
+  Parameter<float> wide("wide", {2, 4});
+  CHECK(message([&] {
+          (void)embedding<float>(t,
+                                 {.ids = good, .positions = positions, .wte = &wte, .wpe = &wide});
+        }) == "embedding: 2 ids, 2 positions; tables of width 2 and 4");
+  CHECK(message([&] { (void)attention<float>(t, x, {.heads = 1}); }) ==
+        "attention: 4 columns do not split into 3 x 1 heads");
+  CHECK(message([&] { (void)rows<float>(t, x, far); }) == "rows: index 2 of a matrix of 2 rows");
+  const Tensor<float> narrow({2, 3});
+  CHECK(message([&] { (void)weighted_sum<float>(t, x, narrow.matrix()); }) ==
+        "weighted_sum: 2 x 4 values, 2 x 3 weights");
+  CHECK(message([&] { (void)lm_loss<float>(t, x, {.head = &wte, .targets = good}); }) ==
+        "lm_loss: 2 rows of width 4, head of width 2, 2 targets");
 }

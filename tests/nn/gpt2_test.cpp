@@ -136,6 +136,11 @@ TEST_CASE("cached decoding gives the bits of the full forward pass") {
     next = model.next_logits(one, cache, sequences);
     CHECK(next.row(0) == full.row(static_cast<Eigen::Index>(i)));
   }
+  // Another number of sequences, and a place that is not the next one.
+  test::check_throws<ShapeError>([&] { (void)model.next_logits(prompt, cache, {}); },
+                                 "shape.mismatch", {"1 segments, 0 sequences"});
+  test::check_throws<ShapeError>([&] { (void)model.next_logits(prompt, cache, sequences); },
+                                 "batch.segments", {"segment 0: position 0", "cached sequence"});
 }
 
 TEST_CASE("one thread and many give the same bits") {
@@ -198,7 +203,19 @@ TEST_CASE("refused input is named and leaves nothing behind") {
   Batch orphan = sequence(kA);
   orphan.segments = {{.length = 3}, {.begin = 3, .length = 4, .position = 2, .parent = 0}};
   CHECK(failure(orphan).starts_with("batch.segments"));
+  Batch few = sequence(kA);
+  few.targets.pop_back();
+  CHECK(failure(few).starts_with("shape.mismatch: batch: "));
+  Batch gap = sequence(kA);
+  gap.segments[0].begin = 1;
+  CHECK(failure(gap).starts_with("batch.segments: segment 0: rows [1, "));
   CHECK_THROWS_AS(model.logits(std::vector<int>{}), ShapeError);
+  test::check_throws<ConfigError>(
+      [&] { (void)model.loss(tape, sequence(kA), {.label_smoothing = 1.0}); }, "config.range",
+      {"label_smoothing", "found 1"});
+  test::check_throws<ConfigError>(
+      [&] { (void)model.score(Dataset::from_ids({{kA}}), {.batch_size = 0}); }, "config.range",
+      {"batch_size", "found 0"});
   test::check_throws<ConfigError>([&] { (void)model.parameter("h.9.ln_1.bias"); },
                                   "model.parameter", {"h.9.ln_1.bias"});
   CHECK_THROWS_AS(GPT2<float>(GPT2Config{.n_embd = 10, .n_head = 3}), ConfigError);

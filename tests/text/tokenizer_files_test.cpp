@@ -156,6 +156,7 @@ TEST_CASE("bad vocabularies are errors that name the token") {
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = 512.0; }), id, {"'x9'", "512"});
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = "512"; }), id, {"'x9'", "'512'"});
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = nullptr; }), id, {"'x9'", "null"});
+  folder.check_bad_vocab(changed([](Json& v) { v["x9"] = true; }), id, {"'x9'", "true"});
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = Json::array(); }), id, {"'x9'"});
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = Json::object(); }), id, {"'x9'"});
   folder.check_bad_vocab(changed([](Json& v) { v["x9"] = std::uint64_t{1} << 32U; }), id,

@@ -6,6 +6,7 @@
 #include <solo/io/file.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/nn/nn.hpp>
+#include <solo/train/checkpoint.hpp>
 
 #include "adapters/conformance_cases.hpp"
 #include "fuzz/fuzz.hpp"
@@ -194,6 +195,35 @@ void write_rows(const Seeds& seeds) {
             "a||b\r\n");
 }
 
+void write_checkpoints(const Seeds& seeds) {
+  const fuzz::Folder folder;
+  const auto numbers = [](std::vector<Index> shape, float first) {
+    Tensor<float> tensor(std::move(shape));
+    for (float& x : tensor.span()) x = first += 0.25F;
+    return tensor;
+  };
+  const Tensor<float> a = numbers({2, 3}, 1);
+  const Tensor<float> b = numbers({1}, 2);
+  const std::vector<CheckpointTensorRef<float>> tensors = {
+      {.name = "a.x", .value = &a, .m = &a, .v = &a, .updates = 7},
+      {.name = "b", .value = &b, .m = &b, .v = &b, .updates = 6},
+      {.name = "c", .value = &b}};
+  const RunState first = {.step = 1};
+  const RunState later = {.step = 7,
+                          .learning_rate = 0.1,
+                          .evaluated = 6,
+                          .eval_loss = 2.0,
+                          .best_metric = 1.5,
+                          .best_step = 3,
+                          .log_history = {{.step = 3, .epoch = 0.7, .eval_loss = 1.5},
+                                          {.step = 5, .epoch = 1.1, .loss = 2.5}}};
+  const std::string run = R"({"seed":42})";
+  for (const RunState* state : {&first, &later}) {
+    write_checkpoint<float>(folder.path("a"), {.state = *state, .run = run, .tensors = tensors});
+    seeds.add(concat("step-", state->step), read_text_file(folder.path("a")));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -210,5 +240,6 @@ int main(int argc, char** argv) {
   write_tokenizers({root, "tokenizer"});
   write_encodings({root, "encode"});
   write_rows({root, "rows"});
+  write_checkpoints({root, "checkpoint"});
   return 0;
 }

@@ -132,6 +132,10 @@ TEST_CASE("json: messages are one line whatever the text is", "[json]") {
   CHECK(twice.find("\\x00\\x0a\\x1b") != std::string::npos);
 }
 
+TEST_CASE("json: messages stay short when every byte is escaped", "[json]") {
+  CHECK(parse_error("{\"" + std::string(400, '\x7f')).size() < 700);
+}
+
 TEST_CASE("json: tokens that cross the pieces of a file", "[json]") {
   const solo::test::TempDir dir;
   const auto path = dir.path() / "big.json";

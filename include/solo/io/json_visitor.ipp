@@ -278,7 +278,9 @@ class JsonStrictSax final : public nlohmann::json_sax<nlohmann::json> {
       text.remove_prefix(std::min(text.size(), text.find(": ")));
       text.remove_prefix(std::min<std::size_t>(text.size(), 2));
     }
-    throw JsonRefusal("json.syntax", printable(text, 300));
+    std::string shown = printable(text, 300);
+    if (shown.size() > 600) shown = printable(text, 150);  // a byte escaped is four
+    throw JsonRefusal("json.syntax", shown);
   }
 
  private:

@@ -143,7 +143,7 @@ TEST_CASE("a text is exact if it has every value and no other") {
   CHECK_FALSE(is_exact(domain, kMeaning, instead("20 pounds", "120 pounds")));
   CHECK_FALSE(is_exact(domain, kMeaning, instead("Luna Faro", "Luna Farol")));
   CHECK_FALSE(is_exact(domain, kMeaning, kText + " It pours sweet milk ."));        // another value
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It rests on Monday night ."));        // another slot
+  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It rests on Monday night ."));   // another slot
   CHECK_FALSE(is_exact(domain, kMeaning, kText + " It employs chef Milo Cato ."));  // another name
   CHECK(is_exact(domain, kMeaning, kText + " It pours green tea . Luna Faro !"));   // again
 }

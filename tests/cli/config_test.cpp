@@ -30,7 +30,7 @@ struct ConfigBench {
 
 }  // namespace
 
-TEST_CASE("--config gives every kind of option") {
+TEST_CASE("a --config file gives every kind of option") {
   SOLO_NEEDS_PROGRAM;
   const ConfigBench bench;
   const Outcome lora = bench.params(
@@ -74,7 +74,7 @@ TEST_CASE("the command line wins over --config") {
   check_error(bench.params(R"({"rank": "3"})", {"--rank", "4"}), 1, "rank");
 }
 
-TEST_CASE("--config reaches lists of paths and training") {
+TEST_CASE("a --config file reaches lists of paths and training") {
   SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const std::string data = test::train_file(dir);

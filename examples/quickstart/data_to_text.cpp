@@ -123,23 +123,24 @@ bool contains_phrase(std::string_view text, std::string_view phrase) {
   return find_phrase(text, phrase) != std::string_view::npos;
 }
 
-bool is_exact(const Domain& domain, const Meaning& meaning, std::string_view text) {
+SlotScore score_slots(const Domain& domain, const Meaning& meaning, std::string_view text) {
+  SlotScore score{.slots = static_cast<Index>(meaning.size())};
   std::string rest(text);  // what remains when the right values are taken out
   for (const auto& [key, value] : meaning) {
-    if (!contains_phrase(text, value)) return false;
+    if (contains_phrase(text, value)) ++score.right;
     for (std::size_t at = 0; (at = find_phrase(rest, value, at)) != std::string::npos;) {
       rest.replace(at, value.size(), value.size(), '\n');
     }
   }
   for (const Slot& slot : domain.slots) {
     for (const std::string_view value : slot.values) {
-      if (contains_phrase(rest, value)) return false;
+      if (contains_phrase(rest, value)) ++score.slots;
     }
   }
   for (const std::string_view word : name_words()) {
-    if (contains_phrase(rest, word)) return false;
+    if (contains_phrase(rest, word)) ++score.slots;
   }
-  return true;
+  return score;
 }
 
 }  // namespace solo::quickstart

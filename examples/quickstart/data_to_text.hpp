@@ -56,9 +56,17 @@ class SampleMaker {
 /// Whether `phrase` occurs in `text` as whole words, exactly as it is written.
 [[nodiscard]] bool contains_phrase(std::string_view text, std::string_view phrase);
 
-/// Whether a text says what it should: every value of the meaning occurs in it, word for word, and
-/// no other value of any slot of the domain does, nor a made-up word that is no value of the
-/// meaning.
-[[nodiscard]] bool is_exact(const Domain& domain, const Meaning& meaning, std::string_view text);
+/// How many slots of a meaning a text got right.
+struct SlotScore {
+  Index right = 0;  ///< slots of the meaning whose value occurs in the text, word for word
+  Index slots = 0;  ///< all slots of the meaning, and every value that the text says besides
+
+  [[nodiscard]] bool exact() const noexcept { return right == slots; }
+};
+
+/// Compares a text with its meaning. Said besides is each other value of a slot of the domain, and
+/// each word of a name, that occurs where no right value stands.
+[[nodiscard]] SlotScore score_slots(const Domain& domain, const Meaning& meaning,
+                                    std::string_view text);
 
 }  // namespace solo::quickstart

@@ -35,7 +35,8 @@ void run_split(const Arguments& o) {
   std::cout << dump_line({{"train", counts.train}, {"valid", counts.valid}}) << '\n';
 }
 
-/// {"exact", "meanings", "accuracy"} of generated texts, line by line for the prompts.
+/// {"right", "slots", "accuracy" (their ratio), "exact" (texts), "texts"} of generated texts, line
+/// by line for the prompts.
 void run_score(const Arguments& o) {
   const std::vector<std::string> prompts = read_strings(o.prompts, "prompt");
   const std::vector<std::string> texts = read_strings(o.texts.front(), "text");
@@ -44,15 +45,21 @@ void run_score(const Arguments& o) {
                       ": expected a text for each of ", prompts.size(), " prompts, found ",
                       texts.size());
   }
+  SlotScore sum;
   Index exact = 0;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const Meaning meaning = parse_prompt(prompts[i], concat(o.prompts, ": line ", i + 1));
-    exact += is_exact(held_out_domain(), meaning, texts[i]) ? 1 : 0;
+    const SlotScore score = score_slots(held_out_domain(), meaning, texts[i]);
+    sum.right += score.right;
+    sum.slots += score.slots;
+    exact += score.exact() ? 1 : 0;
   }
   std::cout << dump_line(
-                   {{"exact", exact},
-                    {"meanings", prompts.size()},
-                    {"accuracy", static_cast<double>(exact) / static_cast<double>(prompts.size())}})
+                   {{"right", sum.right},
+                    {"slots", sum.slots},
+                    {"accuracy", static_cast<double>(sum.right) / static_cast<double>(sum.slots)},
+                    {"exact", exact},
+                    {"texts", texts.size()}})
             << '\n';
 }
 

@@ -88,7 +88,7 @@ TEST_CASE("samples say what they mean, each something else") {
   for (const Domain& domain : all_domains()) {
     for (const Sample& sample : maker.make(std::span(&domain, 1), 60)) {
       INFO(to_prompt(sample.meaning) << "\n" << sample.text);
-      CHECK(is_exact(domain, sample.meaning, sample.text));
+      CHECK(score_slots(domain, sample.meaning, sample.text).exact());
       CHECK(parse_prompt(to_prompt(sample.meaning), "here") == sample.meaning);
       CHECK(sample.meaning.front().first == "name");
       CHECK((sample.meaning.size() >= 4 && sample.meaning.size() <= 6));
@@ -130,22 +130,29 @@ TEST_CASE("more samples than there are meanings are refused") {
 }
 
 TEST_CASE("a text is exact if it has every value and no other") {
-  const Domain& domain = held_out_domain();
-  CHECK(is_exact(domain, kMeaning, kText));
-  CHECK(is_exact(domain, kMeaning, "20 pounds : green tea : Luna Faro"));
+  const auto score = [](const std::string& text) {
+    return score_slots(held_out_domain(), kMeaning, text);
+  };
+  const auto exact = [&](const std::string& text) { return score(text).exact(); };
+  CHECK(exact(kText));
+  CHECK(exact("20 pounds : green tea : Luna Faro"));
   const auto instead = [](const std::string& from, const std::string& to) {
     std::string text = kText;
     return text.replace(text.find(from), from.size(), to);
   };
-  CHECK_FALSE(is_exact(domain, kMeaning, ""));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("green tea", "tea")));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("green tea", "Green tea")));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("20 pounds", "120 pounds")));
-  CHECK_FALSE(is_exact(domain, kMeaning, instead("Luna Faro", "Luna Farol")));
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It pours sweet milk ."));        // another value
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It rests on Monday night ."));   // another slot
-  CHECK_FALSE(is_exact(domain, kMeaning, kText + " It employs chef Milo Cato ."));  // another name
-  CHECK(is_exact(domain, kMeaning, kText + " It pours green tea . Luna Faro !"));   // again
+  CHECK_FALSE(exact(""));
+  CHECK_FALSE(exact(instead("green tea", "tea")));
+  CHECK_FALSE(exact(instead("green tea", "Green tea")));
+  CHECK_FALSE(exact(instead("20 pounds", "120 pounds")));
+  CHECK_FALSE(exact(instead("Luna Faro", "Luna Farol")));
+  CHECK_FALSE(exact(kText + " It pours sweet milk ."));        // another value
+  CHECK_FALSE(exact(kText + " It rests on Monday night ."));   // another slot
+  CHECK_FALSE(exact(kText + " It employs chef Milo Cato ."));  // another name
+  // One of three is there; two wrong ones count besides.
+  const SlotScore mixed = score("Luna Faro pours sweet milk and asks 33 pounds .");
+  CHECK(mixed.right == 1);
+  CHECK(mixed.slots == 5);
+  CHECK(exact(kText + " It pours green tea . Luna Faro !"));  // again
 }
 
 TEST_CASE("a prompt that is no list of key : value is refused") {
@@ -211,7 +218,7 @@ TEST_CASE("samples are shown under their prompts, in lines that fit") {
                           R"({"text": "x\ny"})"
                           "\n");
   CHECK(show_samples(dir.path() / "p", {{"solo", dir.path() / "t"}}, 5, 20) ==
-        "name : A\n  solo one two\n        three four\n        five six\n"
-        "\nname : B\n  solo x y\n");
+        "name : A\n  solo  one two\n        three four\n        five six\n"
+        "\nname : B\n  solo  x y\n");
   CHECK_THROWS_AS(show_samples(dir.path() / "t", {}, 5, 20), FormatError);
 }

@@ -67,10 +67,10 @@ TEST_CASE("quickstart makes its task, a base and three adaptations, and prints o
     if (name != "base") CHECK(std::stod(words[4]) < std::stod(words[3]));  // and after
     CHECK(std::filesystem::exists(dir / "my output" / (name + ".texts.jsonl")));
   }
-  CHECK(row(o.out, "full")[1] == "1,350,656");
+  CHECK(row(o.out, "full")[1] == "1,376,256");
   CHECK(row(o.out, "full")[2] == "100.00");
-  CHECK(row(o.out, "lora")[1] == "12,288");
-  CHECK(row(o.out, "solo")[1] == "12,300");
+  CHECK(row(o.out, "lora")[1] == "49,152");
+  CHECK(row(o.out, "solo")[1] == "49,530");
   CHECK(o.out.find("\nname : ") != std::string::npos);  // samples
   CHECK(contents(dir / "my output" / "report.txt") == o.out);
   CHECK(std::filesystem::exists(dir / "my output" / "base" / "model.safetensors"));

@@ -50,10 +50,7 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
   add_optional(app, "--top-p", o.top_p, "of sampling: only the best that reach p together (1)");
   add_optional(app, "--min-p", o.min_p,
                "of sampling: only what has p times the best's probability (0)");
-  // CLI11 would take -1 for 2^64 - 1, and its own check prints the largest double.
-  app.add_option("--seed", o.seed, "of sampling (42)")->check([](const std::string& text) {
-    return text.starts_with('-') ? "expected at least 0, found " + text : std::string();
-  });
+  add_seed(app, o.seed, "of sampling");
   add_optional(app, "--num-return-sequences", o.num_return_sequences,
                "sequences for each prompt: the best beams, or samples (1)");
   add_optional(app, "--eos-token-id", o.eos_token_id,

@@ -2,15 +2,12 @@
 // solo pretrain: trains a model from random weights.
 #include <solo/data/dataset.hpp>
 #include <solo/text/tokenizer.hpp>
-#include <solo/train/trainer.hpp>
 
 #include "program.hpp"
-#include "stop_signals.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -131,22 +128,13 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
   GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
-  Trainer<float> trainer(model, training);
-  ProgressPrinter progress(common.quiet, trainable_line(model));
-  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
-  trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
-  trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
-  const StopSignals signals(trainer);
-  const auto begin = std::chrono::steady_clock::now();
-  const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  progress.finish();
+  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
 
   model.save_pretrained(options.output);
   tokenizer.save_pretrained(options.output);
-  write_report(options.output, model, result, seconds.count());
-  print_result(options.output, model, result, common);
-  if (result.stopped) report_stop(result, common);
+  write_report(options.output, model, run.result, run.seconds);
+  print_result(options.output, model, run.result, common);
+  if (run.result.stopped) report_stop(run.result, common);
 }
 
 }  // namespace

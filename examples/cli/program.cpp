@@ -42,6 +42,15 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::p
       ->check(not_empty(name));
 }
 
+CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description) {
+  // CLI11 would take -1 for 2^64 - 1, and its own check prints the largest double.
+  return app.add_option("--seed", value, description)
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? "expected at least 0, found " + text : std::string();
+      })
+      ->capture_default_str();
+}
+
 CLI::Option* add_paths(CLI::App& app, const std::string& name,
                        std::vector<std::filesystem::path>& values, const std::string& description) {
   return app

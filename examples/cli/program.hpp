@@ -51,6 +51,9 @@ CLI::Option* add_paths(CLI::App& app, const std::string& name,
 /// IoError "io.directory" when something else than a folder has this path.
 void require_folder(const std::filesystem::path& path);
 
+/// --seed; a negative number is a usage error.
+CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description);
+
 /// Writes to stdout; IoError if that fails.
 void print(std::string_view text);
 /// One line of JSON on stdout.

@@ -2,17 +2,12 @@
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
 #include <solo/text/tokenizer.hpp>
-#include <solo/train/progress.hpp>
-#include <solo/train/trainer.hpp>
 
 #include "method_options.hpp"
 #include "model_arguments.hpp"
-#include "stop_signals.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
-#include <chrono>
-#include <iostream>
 #include <memory>
 #include <optional>
 
@@ -32,13 +27,6 @@ struct TrainArguments {
   Index max_length = 0;
   std::string save_dtype = "float32";
 };
-
-DType parse_dtype(const std::string& name) {
-  for (const DType dtype : {DType::float16, DType::bfloat16}) {
-    if (to_string(dtype) == name) return dtype;
-  }
-  return DType::float32;
-}
 
 Dataset load_data(const TrainArguments& options, const std::filesystem::path& file,
                   const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
@@ -123,26 +111,17 @@ void run_train(const TrainArguments& options, const Common& common) {
   base.adapter.clear();
   GPT2<float> model = base.load<float>(common);
   attach(model, options);
-  Trainer<float> trainer(model, training);
-  ProgressPrinter progress(common.quiet, trainable_line(model));
-  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
-  trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
-  trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
-  const StopSignals signals(trainer);
-  const auto begin = std::chrono::steady_clock::now();
-  const TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  progress.finish();
+  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
 
   if (model.adapter_names().empty()) {
-    model.save_pretrained(options.output, {.dtype = parse_dtype(options.save_dtype)});
+    model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
   } else {
     model.save_adapter(kAdapterName, options.output);
   }
   if (tokenizer) tokenizer->save_pretrained(options.output);
-  write_report(options.output, model, result, seconds.count());
-  print_result(options.output, model, result, common);
-  if (result.stopped) report_stop(result, common);
+  write_report(options.output, model, run.result, run.seconds);
+  print_result(options.output, model, run.result, common);
+  if (run.result.stopped) report_stop(run.result, common);
 }
 
 }  // namespace
@@ -157,16 +136,19 @@ Command add_train(CLI::App& program, Common& common) {
   add_path(app, "--output", o->output, "folder for the adapter or model, logs and report")
       ->required();
   o->method = std::make_unique<MethodOptions>(app);
-  app.add_option("--format", o->format, "of the data files (by extension)")
-      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}));
-  app.add_option("--separator", o->separator, "between prompt and completion: eos or none")
-      ->check(CLI::IsMember({"eos", "none"}));
+  app.add_option("--format", o->format, "of the data files; automatic: by extension")
+      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}))
+      ->capture_default_str();
+  app.add_option("--separator", o->separator, "what stands between prompt and completion")
+      ->check(CLI::IsMember({"eos", "none"}))
+      ->capture_default_str();
   app.add_flag("--completion-only,!--no-completion-only", o->completion_only,
                "score completions only, where there is a prompt (default)");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
       ->check(CLI::PositiveNumber);
   app.add_option("--save-dtype", o->save_dtype, "of a saved model")
-      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}));
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
+      ->capture_default_str();
   o->training = std::make_unique<TrainingOptions>(app, TrainerOptions{.eval_on_start = true});
   return {&app, [o, &common] { run_train(*o, common); }};
 }

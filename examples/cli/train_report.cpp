@@ -145,6 +145,22 @@ void ProgressPrinter::finish() {
   if (drawn_) std::cerr << '\n';
 }
 
+FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
+                                const Dataset& train, const std::optional<Dataset>& valid,
+                                bool quiet) {
+  Trainer<float> trainer(model, options);
+  ProgressPrinter progress(quiet, trainable_line(model));
+  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
+  trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
+  trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
+  const StopSignals signals(trainer);
+  const auto begin = std::chrono::steady_clock::now();
+  TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  progress.finish();
+  return {std::move(result), seconds.count()};
+}
+
 void write_report(const std::filesystem::path& output, const GPT2<float>& model,
                   const TrainResult& result, double seconds) {
   const double mb = static_cast<double>(result.peak_rss_bytes) / 1e6;

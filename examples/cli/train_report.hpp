@@ -3,8 +3,10 @@
 /// What `solo train` shows and leaves: progress, the trainable line, the result, a report.
 #pragma once
 
+#include <solo/data/dataset.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/train/train_info.hpp>
+#include <solo/train/trainer_options.hpp>
 
 #include "program.hpp"
 
@@ -44,6 +46,17 @@ class ProgressPrinter {
   std::optional<double> eval_loss_;
   double examples_ = 0.0;
 };
+
+/// A run of the trainer, and how long it took.
+struct FinishedRun {
+  TrainResult result;
+  double seconds = 0.0;
+};
+
+/// Trains with progress on stderr; a signal stops the run as request_stop() does.
+FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
+                                const Dataset& train, const std::optional<Dataset>& valid,
+                                bool quiet);
 
 /// Writes report.md into the output folder.
 void write_report(const std::filesystem::path& output, const GPT2<float>& model,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "training_options.hpp"
 
-#include <solo/io/file.hpp>
-
 namespace solo::cli {
 
 TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
@@ -26,7 +24,7 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");
   add("--max-grad-norm", t.max_grad_norm, "clip the gradient's norm; 0: off");
   add("--label-smoothing", t.label_smoothing, "share spread over the whole vocabulary");
-  add("--seed", t.seed, "of batches, dropout and initial values");
+  add_seed(app, t.seed, "of batches, dropout and initial values")->group(group);
   add("--logging-steps", t.logging_steps, "steps between log entries");
   add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
   add("--save-steps", t.save_steps, "steps between checkpoints; 0: only when stopped by Ctrl-C");
@@ -71,10 +69,7 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
     }
     t.lr_multipliers[item.substr(0, equals)] = factor;
   }
-  std::error_code ignored;
-  if (std::filesystem::exists(output, ignored) && !std::filesystem::is_directory(output, ignored)) {
-    fail<IoError>("io.directory", display_name(output), ": is not a directory");
-  }
+  require_folder(output);
   return t;
 }
 

@@ -139,6 +139,7 @@ TEST_CASE("damaged, foreign and missing checkpoints through the program") {
   REQUIRE(solo_program(setup.dir, setup.train("out")).status == 0);
   const auto file = [&](int step) { return setup.output("out") / checkpoint_name(step); };
   check_error(solo_program(setup.dir, setup.train("out")), 1, "checkpoint-4000.safetensors");
+  check_error(solo_program(setup.dir, setup.train("out", {"--seed", "-1"})), 2, "--seed");
   check_error(solo_program(setup.dir, setup.train("out", {"--resume", "--seed", "7"})), 1,
               "seed: the checkpoint's run has 42, this run 7");
   check_error(solo_program(setup.dir, setup.train("out", {"--resume", "--batch-size"})), 2, "");

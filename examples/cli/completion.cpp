@@ -172,7 +172,7 @@ std::string zsh_script(CLI::App& program) {
       const std::string about = '[' + zsh_text(entry.description) + ']';
       if (entry.names.empty()) out += " \\\n        " + shell_quoted('1' + value);
       for (const std::string& name : entry.names) {
-        const std::string spec = (entry.several ? "*" : "") + name + about + value;
+        const std::string spec = concat(entry.several ? "*" : "", name, about, value);
         out += " \\\n        " + shell_quoted(spec);
       }
     }

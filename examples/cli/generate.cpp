@@ -91,7 +91,7 @@ struct Prompts {
       const Json row = parse_json(line, lines.where());
       if (!row.is_object() || row.size() != 1) {
         fail<FormatError>("json.type", lines.where(),
-                          ": expected an object with either \"input_ids\" or \"prompt\"");
+                          R"(: expected an object with either "input_ids" or "prompt")");
       }
       const auto field = row.begin();
       if (field.key() == "input_ids") {

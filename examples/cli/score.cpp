@@ -70,6 +70,7 @@ void write_gradients(const ScoreArguments& options, GPT2<T>& model, const Datase
     for (FileTensor<T>& t : gradients) t.name.insert(0, adapter.file_prefix());
   }
   std::vector<TensorRef> refs;
+  refs.reserve(gradients.size());
   for (const FileTensor<T>& t : gradients) {
     refs.push_back({.name = t.name, .shape = t.value.shape(), .data = t.value.span()});
   }
@@ -112,7 +113,7 @@ Command add_score(CLI::App& program, Common& common) {
   CLI::App& app = add_subcommand(program, common, "score",
                                  "loss of sequences; logits and gradients on request");
   options->model.add_to(app, {"float32", "float64", "bfloat16"});
-  add_path(app, "--input", options->input, "JSON lines {\"input_ids\", \"labels\"}")->required();
+  add_path(app, "--input", options->input, R"(JSON lines {"input_ids", "labels"})")->required();
   add_path(app, "--logits", options->logits, "write the logits here (safetensors)");
   add_path(app, "--grads", options->grads, "write the gradients here (safetensors)");
   app.add_option("--batch-size", options->batch_size, "sequences computed together")

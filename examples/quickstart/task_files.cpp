@@ -75,6 +75,7 @@ void write_task(const std::filesystem::path& folder, const TaskSizes& sizes, std
   const std::span<const Domain> held_out(&held_out_domain(), 1);
   const std::vector<Sample> test = maker.make(held_out, sizes.test);
   std::vector<std::string> prompts;
+  prompts.reserve(test.size());
   for (const Sample& s : test) prompts.push_back(to_prompt(s.meaning));
   make_directories(folder);
   const auto write = [&folder](const char* name, const std::string& text) {

@@ -19,7 +19,7 @@ template <Scalar T>
 class TokenSearch final : public Search<T> {
  public:
   /// `max_new_tokens` >= 1.
-  TokenSearch(const DecodingRules& rules, const StopRule& stop, std::vector<int> prompt,
+  TokenSearch(const DecodingRules& rules, const StopRule& stop, const std::vector<int>& prompt,
               Index max_new_tokens);
   /// Tells the text of the tokens to options.on_token.
   void stream_to(const GenerateOptions& options);

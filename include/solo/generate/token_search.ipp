@@ -11,12 +11,12 @@ namespace solo::inline SOLO_ABI::detail {
 
 template <Scalar T>
 TokenSearch<T>::TokenSearch(const DecodingRules& rules, const StopRule& stop,
-                            std::vector<int> prompt, Index max_new_tokens)
+                            const std::vector<int>& prompt, Index max_new_tokens)
     : rules_(rules),
       stop_(stop),
       prompt_size_(prompt.size()),
       max_new_tokens_(max_new_tokens),
-      sequences_(static_cast<std::size_t>(rules.num_return_sequences), std::move(prompt)) {
+      sequences_(static_cast<std::size_t>(rules.num_return_sequences), prompt) {
   for (std::size_t i = 0; i < sequences_.size(); ++i) running_.push_back(i);
 }
 

@@ -48,7 +48,8 @@ template <class Info, class F>
 /// Batches, dropout and results are pure functions of model, data and options: the same bits at
 /// each run, on any number of threads. With `output_dir` it writes trainer_state.json, log.jsonl
 /// and training_args.json there, with `save_steps` checkpoints too, and nothing before the first
-/// step is known to be finite; saving the adapter or model is the caller's. The model must outlive the trainer and stay where it is.
+/// step is known to be finite; saving the adapter or model is the caller's. The model must outlive
+/// the trainer and stay where it is.
 template <Scalar T>
 class Trainer {
  public:

@@ -105,6 +105,12 @@ TEST_CASE("generation_config.json says what the options do not") {
   CHECK(run(model, {}) != run(plain, {}));
   CHECK(run(model, {.num_beams = 1, .no_repeat_ngram_size = 0}) == run(plain, {}));
 
+  const test::TempDir sampling;
+  const GPT2<float> sampler =
+      model_with(sampling, R"({"do_sample": true, "temperature": 0.5, "top_p": 0.75})");
+  CHECK(run(sampler, {}) == run(plain, {.do_sample = true, .temperature = 0.5, .top_p = 0.75}));
+  CHECK(run(sampler, {.do_sample = false, .temperature = 1.0, .top_p = 1.0}) == run(plain, {}));
+
   const test::TempDir saved;
   model.save_pretrained(saved.path());
   const auto again = GPT2<float>::from_pretrained(saved.path());

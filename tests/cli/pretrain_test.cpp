@@ -65,6 +65,19 @@ TEST_CASE("pretrain trains from random weights and writes a Hugging Face folder"
     CHECK(weights({"--threads", "1"}) == test::slurp(output + "/model.safetensors"));
     CHECK(weights({"--seed", "7"}) != test::slurp(output + "/model.safetensors"));
   }
+  SECTION("goes on from a checkpoint, to the bit") {
+    const std::filesystem::path folder = dir.path() / "saved";
+    REQUIRE(solo_program(dir, pretrain(data, folder, {"--save-steps", "1"})).status == 0);
+    std::filesystem::remove(folder / "checkpoint-3.safetensors");
+    std::filesystem::remove(folder / "model.safetensors");
+    const Outcome resumed =
+        solo_program(dir, pretrain(data, folder, {"--save-steps", "1", "--resume"}));
+    INFO(resumed.err);
+    REQUIRE(resumed.status == 0);
+    CHECK(
+        resumed.json().at("resumed_from").get<std::string>().ends_with("checkpoint-2.safetensors"));
+    CHECK(test::slurp(folder / "model.safetensors") == test::slurp(output + "/model.safetensors"));
+  }
   SECTION("the sizes of a config.json, but for those that are given") {
     const std::string other = dir.path() / "other";
     const Outcome from = solo_program(

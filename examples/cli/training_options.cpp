@@ -14,7 +14,8 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   add("--max-steps", t.max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
   add("--batch-size", t.batch_size, "sequences a batch");
   add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
-  learning_rate_ = add("--learning-rate", t.learning_rate, "learning rate (train --method full: 5e-5)");
+  learning_rate_ =
+      add("--learning-rate", t.learning_rate, "learning rate (train --method full: 5e-5)");
   add("--weight-decay", t.weight_decay, "of all but norms and biases");
   add("--adam-beta1", t.adam_beta1, "decay of AdamW's mean of gradients");
   add("--adam-beta2", t.adam_beta2, "decay of AdamW's mean of their squares");

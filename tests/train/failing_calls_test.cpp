@@ -98,19 +98,29 @@ using solo::test::tiny_data;
 
 constexpr int kSteps = 5;
 
+solo::GPT2<float> new_model() {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_dropout = 0.1});
+  return model;
+}
+
+solo::TrainerOptions options_in(const std::filesystem::path& folder) {
+  return {.output_dir = folder,
+          .max_steps = kSteps,
+          .batch_size = 2,
+          .learning_rate = 1e-2,
+          .logging_steps = 1};
+}
+
 /// Trains to the end in a folder, on from the newest checkpoint if `resume`; the calls of train()
 /// count. Returns the weights.
 std::vector<float> train(const std::filesystem::path& folder, bool resume, Plan* plan) {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
-  model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_dropout = 0.1});
-  solo::Trainer trainer(model, {.output_dir = folder,
-                                .max_steps = kSteps,
-                                .batch_size = 2,
-                                .learning_rate = 1e-2,
-                                .logging_steps = 1,
-                                .save_steps = 1,
-                                .save_total_limit = 1,
-                                .resume = resume});
+  solo::GPT2<float> model = new_model();
+  solo::TrainerOptions options = options_in(folder);
+  options.save_steps = 1;
+  options.save_total_limit = 1;
+  options.resume = resume;
+  solo::Trainer trainer(model, options);
   const solo::Dataset data = tiny_data();
   struct Disarm {
     ~Disarm() { armed = nullptr; }
@@ -127,13 +137,8 @@ std::vector<float> train(const std::filesystem::path& folder, bool resume, Plan*
 
 /// A run that was killed after step 2.
 void make_started(const std::filesystem::path& folder) {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
-  model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_dropout = 0.1});
-  solo::Trainer trainer(model, {.output_dir = folder,
-                                .max_steps = kSteps,
-                                .batch_size = 2,
-                                .learning_rate = 1e-2,
-                                .logging_steps = 1});
+  solo::GPT2<float> model = new_model();
+  solo::Trainer trainer(model, options_in(folder));
   trainer.on_step([](const solo::StepInfo& s) { return s.step == 2; });
   trainer.train(tiny_data());
 }

@@ -136,11 +136,49 @@ TEST_CASE("dropout depends on seed, step and site alone, and is off outside trai
 }
 
 TEST_CASE("a bfloat16 parameter is read as an operand, never written") {
-  Parameter<float> p("p", {2, 3});
+  Parameter<float> p("p", {2, 3}, PackOrder::plain);
   for (Index i = 0; i < 6; ++i) p.value().data()[i] = 1.0F + 0.001F * static_cast<float>(i);
-  p.store_bfloat16();
+  p.pack(true);
   CHECK(p.is_bfloat16());
   CHECK(p.operand().rows == 2);
+  CHECK(p.operand().at(1, 2) == to_float(to_bfloat16(1.005F)));
   CHECK_THROWS_AS(p.value(), ConfigError);
-  CHECK_THROWS_AS(p.store_bfloat16(AlignedBuffer<bfloat16>(5)), ShapeError);
+  CHECK_THROWS_AS(std::as_const(p).value(), ConfigError);
+  CHECK_THROWS_AS(p.store_packed(PackedMatrix<float>(5, 1, true)), ShapeError);
+}
+
+TEST_CASE("a packed parameter has the same elements, and is taken apart to be changed") {
+  for (const PackOrder order : {PackOrder::plain, PackOrder::transposed}) {
+    Parameter<float> p("p", {35, 41}, order);
+    for (Index i = 0; i < p.size(); ++i) p.value().data()[i] = static_cast<float>(i);
+    const Tensor<float> before = p.value().clone();
+    const auto same = [&](const Tensor<float>& now) {
+      return std::equal(now.span().begin(), now.span().end(), before.span().begin());
+    };
+    p.pack();
+    CHECK(p.is_packed());
+    CHECK(p.operand().rows == 35);
+    CHECK(p.operand().at(34, 40) == before.data()[p.size() - 1]);
+    CHECK(same(std::as_const(p).value()));
+    CHECK(p.is_packed());
+    CHECK(same(p.value()));
+    CHECK(!p.is_packed());
+    p.value().data()[7] = -1.0F;
+    p.pack();
+    CHECK(p.operand().at(0, 7) == -1.0F);
+  }
+  Parameter<float> vector("v", {3});
+  vector.pack();
+  CHECK(!vector.is_packed());
+}
+
+TEST_CASE("a value beyond bfloat16 is refused when a parameter is packed") {
+  Parameter<float> p("p", {2, 3}, PackOrder::plain);
+  p.value().data()[4] = -0x1.FFp127F;
+  test::check_throws<NumericError>([&] { p.pack(true); }, "numeric.overflow",
+                                   {"p", "bfloat16", "element 4"});
+  CHECK(!p.is_packed());
+  p.value().data()[4] = 0x1.FEFFFEp127F;
+  p.pack(true);
+  CHECK(is_finite(p.operand().at(1, 1)));
 }

@@ -2,6 +2,7 @@
 #include <solo/kernels/gemm.hpp>
 #include <solo/kernels/table.hpp>
 
+#include "kernels/stored.hpp"
 #include "support/catch.hpp"
 #include "support/numbers.hpp"
 
@@ -13,36 +14,6 @@ namespace {
 
 using namespace solo;
 using namespace solo::test;
-
-/// A matrix in memory with gaps after each run, seen as it is or transposed.
-template <class T>
-struct Stored {
-  std::vector<T> values;
-  Index rows;
-  Index cols;
-  Index stride;
-  bool transposed;
-
-  Stored(Index r, Index c, bool t, std::uint64_t seed) : rows(r), cols(c), transposed(t) {
-    stride = (t ? r : c) + 3;
-    values = normal_values<T>((t ? c : r) * stride, seed);
-  }
-  [[nodiscard]] Operand<T> operand() const {
-    const ConstMatrixView<T> view(values.data(), transposed ? cols : rows, transposed ? rows : cols,
-                                  stride);
-    return transposed ? Operand<T>(view).transposed() : Operand<T>(view);
-  }
-  [[nodiscard]] double at(Index i, Index j) const {
-    return static_cast<double>(
-        values[static_cast<std::size_t>(transposed ? j * stride + i : i * stride + j)]);
-  }
-};
-
-struct Sizes {
-  Index m;
-  Index n;
-  Index k;
-};
 
 /// |result − exact| <= bound · Σ |a · b|, element by element; gaps after the rows untouched.
 template <class T>
@@ -205,59 +176,6 @@ TEST_CASE("AVX2 and AVX-512 give the same product") {
   }
   const ScopedIsa use(Isa::avx2);
   CHECK(same_bits(product(1, a, b, 0, 29), wide));
-}
-
-template <class T>
-void check_half(ThreadPool& pool, Sizes size, bool transposed) {
-  const Stored<float> b(size.k, size.n, transposed, 12);
-  std::vector<bfloat16> half;
-  std::vector<T> full;
-  for (const float x : b.values) {
-    half.push_back(to_bfloat16(x));
-    full.push_back(static_cast<T>(to_float(half.back())));
-  }
-  const std::vector<T> a = normal_values<T>(size.m * size.k, 13);
-  const ConstMatrixView<T> left(a.data(), size.m, size.k);
-  Operand<T> wide;
-  wide.data = full.data();
-  const Operand<float> shape = b.operand();
-  wide.rows = shape.rows;
-  wide.cols = shape.cols;
-  wide.row_stride = shape.row_stride;
-  wide.col_stride = shape.col_stride;
-  Operand<T> narrow = wide;
-  narrow.data = nullptr;
-  narrow.half = half.data();
-  std::vector<T> expected(static_cast<std::size_t>(size.m * size.n));
-  std::vector<T> result = expected;
-  gemm<T>(pool, {.a = left, .b = wide, .c = {expected.data(), size.m, size.n}});
-  gemm<T>(pool, {.a = left, .b = narrow, .c = {result.data(), size.m, size.n}});
-  CAPTURE(size.m, size.n, size.k, transposed, to_string(active_isa()));
-  CHECK(same_bits(result, expected));
-  // As the left operand.
-  std::vector<T> flipped(static_cast<std::size_t>(size.m * size.n));
-  gemm<T>(pool, {.a = narrow.transposed(),
-                 .b = Operand<T>(left).transposed(),
-                 .c = {flipped.data(), size.n, size.m}});
-  bool same = true;
-  for (Index i = 0; i < size.m; ++i) {
-    for (Index j = 0; j < size.n; ++j) {
-      same = same && flipped[static_cast<std::size_t>(j * size.m + i)] ==
-                         expected[static_cast<std::size_t>(i * size.n + j)];
-    }
-  }
-  CHECK(same);
-}
-
-TEST_CASE("weights stored as bfloat16 give the product of their values") {
-  ThreadPool pool(2);
-  for (const Isa isa : available_isas()) {
-    const ScopedIsa use(isa);
-    for (const Sizes size : {Sizes{1, 33, 19}, Sizes{3, 50, 300}, Sizes{20, 37, 270}}) {
-      for (const bool transposed : {false, true}) check_half<float>(pool, size, transposed);
-    }
-  }
-  for (const bool transposed : {false, true}) check_half<double>(pool, {13, 21, 40}, transposed);
 }
 
 TEST_CASE("NaN and infinity stay in the rows and columns they belong to") {

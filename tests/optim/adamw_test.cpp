@@ -256,8 +256,8 @@ TEST_CASE("AdamW refuses hyper-parameters out of their range and bad lists", "[o
   };
   CHECK(id_of({&a, &a}) == "optim.parameters: 'a' is there twice");
   CHECK(id_of({&a, nullptr}) == "optim.parameters: parameter 1 is null");
-  solo::Parameter<float> half("half", {1});
-  half.store_bfloat16();
+  solo::Parameter<float> half("half", {1}, solo::PackOrder::plain);
+  half.pack(true);
   CHECK(id_of({&half}).starts_with("parameter.bfloat16: half"));
   solo::AdamW<float> optimizer(list);
   CHECK_THROWS_AS(optimizer.set_learning_rate(-1.0), solo::ConfigError);

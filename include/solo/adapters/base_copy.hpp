@@ -31,9 +31,7 @@ void copy_base(const GPT2<T>& model, std::string_view name, Parameter<T>& to) {
   }
   const Operand<T> source = from.operand();
   T* const target = to.value().data();
-  for (Index i = 0; i < to.size(); ++i) {
-    target[i] = source.data != nullptr ? source.data[i] : static_cast<T>(to_float(source.half[i]));
-  }
+  for (Index i = 0; i < source.rows; ++i) source.copy_row(i, target + i * source.cols);
 }
 
 }  // namespace solo::inline SOLO_ABI::detail

@@ -70,6 +70,17 @@ template <Scalar T>
   return changed;
 }
 
+/// Gives the parameters their elements back, packed where they are packed now.
+template <Scalar T>
+void restore(std::vector<std::pair<Parameter<T>*, Tensor<T>>>& originals) {
+  for (auto& [p, original] : originals) {
+    const bool packed = p->is_packed();
+    p->value() = std::move(original);
+    if (packed) p->pack();
+  }
+  originals.clear();
+}
+
 }  // namespace detail
 
 template <Scalar T>
@@ -85,7 +96,11 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   const std::vector<int> ids = detail::merge_test_ids(config_);
   const Matrix<T> before = logits(ids, {.adapter = slot.name});
   std::vector<std::pair<Parameter<T>*, Tensor<T>>> originals;
-  for (Parameter<T>* p : changed) originals.emplace_back(p, p->value().clone());
+  std::vector<Parameter<T>*> packed;
+  for (Parameter<T>* p : changed) {
+    if (p->is_packed()) packed.push_back(p);
+    originals.emplace_back(p, p->value().clone());
+  }
   ActiveHooks<T> hooks = std::exchange(slot.hooks, {});
   slot.unmerged = std::move(originals);
   try {
@@ -102,6 +117,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
                         " is none of the layer's weight and bias");
     }
     for (const Parameter<T>* p : changed) detail::require_finite_merge(*p);
+    for (Parameter<T>* p : packed) p->pack();
     const Matrix<T> after = logits(ids, {.adapter = slot.name});
     const auto worst = static_cast<float>((after - before).cwiseAbs().maxCoeff());
     if (!after.allFinite()) {
@@ -111,8 +127,8 @@ float GPT2<T>::merge_adapter(std::string_view name) {
     active_ = &slot;
     return worst;
   } catch (...) {
-    for (auto& [p, original] : slot.unmerged) p->value() = std::move(original);
-    slot.unmerged.clear();
+    detail::restore(slot.unmerged);
+    for (Parameter<T>* p : packed) p->pack();
     slot.hooks = std::move(hooks);
     throw;
   }
@@ -124,8 +140,7 @@ void GPT2<T>::unmerge_adapter(std::string_view name) {
   if (slot.unmerged.empty()) {
     fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");
   }
-  for (auto& [p, original] : slot.unmerged) p->value() = std::move(original);
-  slot.unmerged.clear();
+  detail::restore(slot.unmerged);
   connect(slot);
 }
 

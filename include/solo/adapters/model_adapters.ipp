@@ -258,6 +258,7 @@ std::vector<Parameter<T>*> GPT2<T>::trainable_parameters() {
   std::vector<Parameter<T>*> result =
       adapted ? active_->adapter->parameters() : network_->parameters();
   std::erase_if(result, [](const Parameter<T>* p) { return !p->requires_grad(); });
+  for (Parameter<T>* p : result) static_cast<void>(p->value());  // no longer packed
   return result;
 }
 

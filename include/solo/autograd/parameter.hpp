@@ -3,36 +3,55 @@
 /// A named tensor that a model or an adapter owns.
 #pragma once
 
+#include <solo/core/error.hpp>
 #include <solo/core/tensor.hpp>
 #include <solo/kernels/gemm.hpp>
+#include <solo/kernels/packed_matrix.hpp>
 
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
 
-/// Value, gradient and a flag whether it trains. A frozen matrix may be stored as bfloat16 (half
-/// the memory); it is then read through operand() only.
+/// How a matrix is packed for products: not at all; as it is, x · W; or transposed, as the tables
+/// of token embeddings are, x · Wᵀ.
+enum class PackOrder { none, plain, transposed };
+
+/// Value, gradient and a flag whether it trains. A matrix that does not train may be kept packed,
+/// in the order in which the products stream it (PackedMatrix), in full or as bfloat16 (half the
+/// memory). operand() reads either form; value() takes a packed one apart again.
 template <Scalar T>
 class Parameter {
  public:
   Parameter() = default;
   /// Zeros.
-  Parameter(std::string name, std::vector<Index> shape)
-      : name_(std::move(name)), shape_(std::move(shape)), value_(shape_) {}
+  Parameter(std::string name, std::vector<Index> shape, PackOrder order = PackOrder::none)
+      : name_(std::move(name)), shape_(std::move(shape)), order_(order), value_(shape_) {}
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::vector<Index>& shape() const noexcept { return shape_; }
   [[nodiscard]] Index size() const { return Tensor<T>::count(shape_); }
 
-  /// The elements. Throws ConfigError ("parameter.bfloat16") when they are stored as bfloat16.
+  /// The elements, for reading and writing: they are no longer packed from here on. Throws
+  /// ConfigError ("parameter.bfloat16") when they are stored as bfloat16.
   [[nodiscard]] Tensor<T>& value() {
-    require_plain();
+    require_full();
+    if (is_packed()) {
+      unpack();
+      packed_ = {};
+    }
     return value_;
   }
+  /// The elements, for reading; those of a packed matrix are copied at the first call. Throws as
+  /// above. Safe on several threads at once.
   [[nodiscard]] const Tensor<T>& value() const {
-    require_plain();
+    require_full();
+    if (is_packed()) {
+      const std::scoped_lock lock(unpacking());
+      unpack();
+    }
     return value_;
   }
 
@@ -51,34 +70,48 @@ class Parameter {
 
   /// The matrix as an operand of a product; a vector is one row.
   [[nodiscard]] Operand<T> operand() const {
-    if (half_.size() == 0) return Operand<T>(value_.matrix());
-    Operand<T> result;
-    result.half = half_.data();
-    result.cols = shape_.empty() ? 1 : shape_.back();
-    result.rows = result.cols == 0 ? 0 : half_.size() / result.cols;
-    result.row_stride = result.cols;
-    return result;
+    if (!is_packed()) return Operand<T>(value_.matrix());
+    return order_ == PackOrder::transposed ? packed_.operand().transposed() : packed_.operand();
   }
 
-  [[nodiscard]] bool is_bfloat16() const noexcept { return half_.size() != 0; }
-  /// Replaces the elements by these of the same number and frees the full-width ones.
-  void store_bfloat16(AlignedBuffer<bfloat16> elements) {
-    if (elements.size() != size()) {
-      fail<ShapeError>("shape.mismatch", name_, ": expected ", size(), " elements, found ",
-                       elements.size());
+  [[nodiscard]] PackOrder pack_order() const noexcept { return order_; }
+  [[nodiscard]] bool is_packed() const noexcept { return !packed_.empty(); }
+  [[nodiscard]] bool is_bfloat16() const noexcept { return packed_.is_bfloat16(); }
+  /// Packs the elements, rounded to bfloat16 if asked; what value() returned is no longer valid.
+  /// Nothing happens when they are packed already, or when the order is PackOrder::none. Throws
+  /// NumericError ("numeric.overflow") for a value beyond bfloat16.
+  void pack(bool as_bfloat16 = false) {
+    if (is_packed() || order_ == PackOrder::none || value_.empty()) return;
+    const ConstMatrixView<T> all = std::as_const(value_).matrix();
+    for (Index i = 0; i < value_.size() && as_bfloat16; ++i) {
+      if (fits_bfloat16(value_.data()[i])) continue;
+      fail<NumericError>("numeric.overflow", name_, ": expected values that fit bfloat16, found ",
+                         value_.data()[i], " at element ", i);
     }
-    half_ = std::move(elements);
+    PackedMatrix<T> packed = new_packed(as_bfloat16);
+    if (order_ == PackOrder::transposed) {
+      packed.set_cols(0, all);
+    } else {
+      packed.set_rows(0, all);
+    }
+    store_packed(std::move(packed));
+  }
+  /// A matrix of this parameter's shape and order, to be filled and given to store_packed().
+  [[nodiscard]] PackedMatrix<T> new_packed(bool as_bfloat16) const {
+    const Index cols = shape_.empty() ? 1 : shape_.back();
+    const Index rows = cols == 0 ? 0 : size() / cols;
+    return order_ == PackOrder::transposed ? PackedMatrix<T>(cols, rows, as_bfloat16)
+                                           : PackedMatrix<T>(rows, cols, as_bfloat16);
+  }
+  /// Replaces the elements.
+  void store_packed(PackedMatrix<T> packed) {
+    if (packed.depth() * packed.cols() != size()) {
+      fail<ShapeError>("shape.mismatch", name_, ": expected ", size(), " elements, found ",
+                       packed.depth(), " x ", packed.cols());
+    }
+    packed_ = std::move(packed);
     value_ = {};
     drop_grad();
-  }
-  /// Rounds the elements to bfloat16 storage.
-  void store_bfloat16() {
-    if (is_bfloat16()) return;
-    AlignedBuffer<bfloat16> elements(value_.size());
-    for (Index i = 0; i < value_.size(); ++i) {
-      elements.data()[i] = to_bfloat16(static_cast<float>(value_.data()[i]));
-    }
-    store_bfloat16(std::move(elements));
   }
 
   /// Position in the owner's list of parameters; -1 when it is in none.
@@ -86,18 +119,30 @@ class Parameter {
   void set_id(int id) noexcept { id_ = id; }
 
  private:
-  void require_plain() const {
+  void require_full() const {
     if (is_bfloat16()) {
       fail<ConfigError>("parameter.bfloat16", name_, ": stored as bfloat16, so it can only be read",
                         " as a frozen matrix; load the model with frozen_dtype float32");
     }
   }
+  void unpack() const {
+    if (!value_.empty()) return;
+    Tensor<T> value(shape_);
+    const Operand<T> from = operand();
+    for (Index i = 0; i < from.rows; ++i) from.copy_row(i, value.data() + i * from.cols);
+    value_ = std::move(value);
+  }
+  static std::mutex& unpacking() {
+    static std::mutex mutex;
+    return mutex;
+  }
 
   std::string name_;
   std::vector<Index> shape_;
-  Tensor<T> value_;
+  PackOrder order_ = PackOrder::none;
+  mutable Tensor<T> value_;  // of a packed matrix: empty, or a copy for readers
+  PackedMatrix<T> packed_;
   Tensor<T> grad_;
-  AlignedBuffer<bfloat16> half_;
   bool requires_grad_ = true;
   int id_ = -1;
 };

@@ -85,6 +85,13 @@ struct float16 {
                               (mantissa << 13U));
 }
 
+/// Whether |x| rounds to a finite bfloat16; false for NaN.
+template <Scalar T>
+[[nodiscard]] constexpr bool fits_bfloat16(T x) noexcept {
+  constexpr T kLimit = static_cast<T>(0x1.FFp127);
+  return x > -kLimit && x < kLimit;
+}
+
 /// Rounds to nearest, ties to even; NaN stays NaN; beyond the range becomes infinity.
 [[nodiscard]] constexpr bfloat16 to_bfloat16(float x) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(x);

@@ -48,18 +48,17 @@ class SafetensorsFile {
   /// and "numeric.overflow" for a value beyond T.
   template <Scalar T>
   void read(const TensorInfo& info, std::span<T> out) const;
-  /// As read(), rounded to nearest bfloat16.
-  void read_bfloat16(const TensorInfo& info, std::span<bfloat16> out) const;
+  /// As read(), of the elements from number `first` on, as many as `out` holds.
+  template <Scalar T>
+  void read_part(const TensorInfo& info, Index first, std::span<T> out) const;
   /// Throws NumericError "numeric.nonfinite" when a tensor of weights holds NaN or infinity; does
   /// nothing for other dtypes.
   void check_finite(const TensorInfo& info) const;
 
  private:
   explicit SafetensorsFile(const std::filesystem::path& path);
-  template <class Out>
-  void read_as(const TensorInfo& info, std::span<Out> out) const;
   template <class Raw, class Out>
-  void read_converted(const TensorInfo& info, std::span<Out> out) const;
+  void read_converted(const TensorInfo& info, Index first, std::span<Out> out) const;
 
   InputFile file_;
   detail::SafetensorsHeader header_;

@@ -81,13 +81,15 @@ SOLO_INLINE void SafetensorsFile::check_header(const std::string& key) const {
 }
 
 template <class Raw, class Out>
-void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out) const {
+void SafetensorsFile::read_converted(const TensorInfo& info, Index first,
+                                     std::span<Out> out) const {
   constexpr std::size_t kCount = detail::kTensorPiece / sizeof(Raw);
   constexpr bool kDirect = std::is_same_v<Raw, Out>;
   const auto what = [&] { return name() + ": tensor " + quoted(info.name); };
   std::unique_ptr<Raw[]> buffer;
   if constexpr (!kDirect) buffer.reset(new Raw[std::min(kCount, out.size())]);
-  std::uint64_t offset = header_.data_begin + info.begin;
+  const auto begin = static_cast<std::size_t>(first);
+  std::uint64_t offset = header_.data_begin + info.begin + begin * sizeof(Raw);
   for (std::size_t done = 0; done < out.size();) {
     const std::span<Out> target = out.subspan(done, std::min(kCount, out.size() - done));
     std::span<Raw> raw;
@@ -98,7 +100,7 @@ void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out)
     }
     file_.read_at(offset, std::as_writable_bytes(raw));
     if (!detail::all_finite(std::span<const Raw>(raw))) {
-      detail::refuse_nonfinite(what(), std::span<const Raw>(raw), done);
+      detail::refuse_nonfinite(what(), std::span<const Raw>(raw), begin + done);
     }
     if constexpr (!kDirect) {
       detail::convert_values(std::span<const Raw>(raw), target);
@@ -107,7 +109,7 @@ void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out)
         while (is_finite(detail::to_double(target[i]))) ++i;
         fail<NumericError>("numeric.overflow", what(), ": expected values that fit ",
                            to_string(detail::kDTypeOf<Out>), ", found ", detail::to_double(raw[i]),
-                           " at element ", done + i);
+                           " at element ", begin + done + i);
       }
     }
     offset += raw.size_bytes();
@@ -115,11 +117,21 @@ void SafetensorsFile::read_converted(const TensorInfo& info, std::span<Out> out)
   }
 }
 
-template <class Out>
-void SafetensorsFile::read_as(const TensorInfo& info, std::span<Out> out) const {
+template <Scalar T>
+void SafetensorsFile::read(const TensorInfo& info, std::span<T> out) const {
   if (static_cast<std::uint64_t>(info.size()) != out.size()) {
     fail<ShapeError>("safetensors.buffer", name(), ": tensor ", quoted(info.name), ": expected ",
                      info.size(), " elements to read, found room for ", out.size());
+  }
+  read_part(info, 0, out);
+}
+
+template <Scalar T>
+void SafetensorsFile::read_part(const TensorInfo& info, Index first, std::span<T> out) const {
+  const auto count = static_cast<Index>(out.size());
+  if (first < 0 || count > info.size() || first > info.size() - count) {
+    fail<ShapeError>("safetensors.buffer", name(), ": tensor ", quoted(info.name), ": expected a ",
+                     "part of ", info.size(), " elements, found ", count, " from ", first, " on");
   }
   const std::optional<DType> dtype = weight_dtype(info.dtype);
   if (!dtype) {
@@ -128,24 +140,14 @@ void SafetensorsFile::read_as(const TensorInfo& info, std::span<Out> out) const 
   }
   switch (*dtype) {
     case DType::float32:
-      return read_converted<float>(info, out);
+      return read_converted<float>(info, first, out);
     case DType::float64:
-      return read_converted<double>(info, out);
+      return read_converted<double>(info, first, out);
     case DType::float16:
-      return read_converted<float16>(info, out);
+      return read_converted<float16>(info, first, out);
     case DType::bfloat16:
-      return read_converted<bfloat16>(info, out);
+      return read_converted<bfloat16>(info, first, out);
   }
-}
-
-template <Scalar T>
-void SafetensorsFile::read(const TensorInfo& info, std::span<T> out) const {
-  read_as(info, out);
-}
-
-SOLO_INLINE void SafetensorsFile::read_bfloat16(const TensorInfo& info,
-                                                std::span<bfloat16> out) const {
-  read_as(info, out);
 }
 
 SOLO_INLINE void SafetensorsFile::check_finite(const TensorInfo& info) const {
@@ -176,6 +178,8 @@ SOLO_INLINE void SafetensorsFile::check_finite(const TensorInfo& info) const {
 #if !SOLO_HEADER_ONLY
 template void SafetensorsFile::read<float>(const TensorInfo&, std::span<float>) const;
 template void SafetensorsFile::read<double>(const TensorInfo&, std::span<double>) const;
+template void SafetensorsFile::read_part<float>(const TensorInfo&, Index, std::span<float>) const;
+template void SafetensorsFile::read_part<double>(const TensorInfo&, Index, std::span<double>) const;
 #endif
 
 }  // namespace solo::inline SOLO_ABI

@@ -8,17 +8,21 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// c = a · b, or c += a · b. a: (M, K), b: (K, N), c: (M, N).
+/// c = a · b + bias, or c += a · b. a: (M, K), strided; b: (K, N), strided or packed; c: (M, N);
+/// bias: (N) or null, not with accumulate.
 template <Scalar T>
 struct Gemm {
   Operand<T> a = {};
   Operand<T> b = {};
   MatrixView<T> c = {};
   bool accumulate = false;
+  const T* bias = nullptr;
 };
 
 /// Runs the product. Each element of c is a sum over k in one fixed order, whatever M, N, the
-/// element's place and the thread count: a row gives the same bits alone and in a batch.
+/// element's place and the thread count: a row gives the same bits alone and in a batch, a packed b
+/// the same as a strided one. Where the CPU has dot products of bfloat16 (Isa::avx512_bf16), a is
+/// rounded to bfloat16 for a b that is; elsewhere such a b is widened.
 template <Scalar T>
 void gemm(ThreadPool& pool, const Gemm<T>& args);
 

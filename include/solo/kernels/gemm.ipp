@@ -50,12 +50,15 @@ template <Scalar T>
 void gemm_chunk(ThreadPool& pool, Index threads, GemmPart<T> part) {
   const KernelTable<T>& table = kernels<T>();
   const Index depth = part.depth_end - part.depth_begin;
+  const bool pairs = part.b.half != nullptr && table.gemm_part_pairs != nullptr;
+  const auto pack = pairs ? table.gemm_pack_pairs : table.gemm_pack;
+  const auto multiply = pairs ? table.gemm_part_pairs : table.gemm_part;
   const Index tiles = ceil_div(part.row_end - part.row_begin, table.tile_rows);
   const Index panels = ceil_div(part.c.cols, table.panel_cols);
   part.packed_a = thread_buffer<T, kPackedLeft>(tiles * table.tile_rows * depth);
   pool.for_ranges(std::min(threads, tiles), [&](Index begin, Index end) {
     const Index parts = std::min(threads, tiles);
-    table.gemm_pack(part, tiles * begin / parts, tiles * end / parts);
+    pack(part, tiles * begin / parts, tiles * end / parts);
   });
   const GemmGrid grid(threads, tiles, panels);
   pool.for_each(grid.tile_parts * grid.panel_parts, [&](Index i) {
@@ -68,7 +71,7 @@ void gemm_chunk(ThreadPool& pool, Index threads, GemmPart<T> part) {
     mine.col_end = std::min(part.c.cols, panels * (p + 1) / grid.panel_parts * table.panel_cols);
     mine.packed_b =
         thread_buffer<T, kPackedRight>(std::max(kPackedElements, table.panel_cols * depth));
-    table.gemm_part(mine);
+    multiply(mine);
   });
 }
 
@@ -97,17 +100,24 @@ void gemm(ThreadPool& pool, const Gemm<T>& args) {
   const Index cols = args.b.cols;
   if (rows == 0 || cols == 0) return;
   if (depth == 0) {
-    for (Index i = 0; i < rows && !args.accumulate; ++i) std::fill_n(args.c.row(i), cols, T{0});
+    for (Index i = 0; i < rows && !args.accumulate; ++i) {
+      if (args.bias != nullptr) {
+        std::copy_n(args.bias, cols, args.c.row(i));
+      } else {
+        std::fill_n(args.c.row(i), cols, T{0});
+      }
+    }
     return;
   }
-  detail::GemmPart<T> part{.a = args.a, .b = args.b, .c = args.c, .accumulate = args.accumulate};
+  detail::GemmPart<T> part{
+      .a = args.a, .b = args.b, .c = args.c, .accumulate = args.accumulate, .bias = args.bias};
   part.c.rows = rows;
   part.c.cols = cols;
   part.row_end = rows;
   part.depth_end = depth;
   const bool small = rows * cols * depth < detail::kSerialProduct;
   const Index threads = small ? 1 : pool.threads();
-  if (rows <= detail::kDirectRows && args.b.col_stride == 1 && args.a.data != nullptr) {
+  if (rows <= detail::kDirectRows && !args.b.panels && args.b.col_stride == 1) {
     detail::gemm_direct(pool, threads, part);
     return;
   }

@@ -18,13 +18,15 @@
 namespace solo::inline SOLO_ABI {
 
 /// `scalar` is portable code (SSE2 or NEON as the compiler's baseline has it); avx2 includes FMA;
-/// avx512 means F, BW, VL and DQ.
-enum class Isa { scalar, avx2, avx512 };
+/// avx512 means F, BW, VL and DQ;
+/// avx512_bf16 has the dot products of AVX-512 BF16 besides.
+enum class Isa { scalar, avx2, avx512, avx512_bf16 };
 
 /// All of them, worst first.
-inline constexpr std::array<Isa, 3> kAllIsas = {Isa::scalar, Isa::avx2, Isa::avx512};
+inline constexpr std::array<Isa, 4> kAllIsas = {Isa::scalar, Isa::avx2, Isa::avx512,
+                                                Isa::avx512_bf16};
 
-/// "scalar", "avx2" or "avx512".
+/// "scalar", "avx2", "avx512" or "avx512_bf16".
 [[nodiscard]] constexpr std::string_view to_string(Isa isa) noexcept {
   switch (isa) {
     case Isa::scalar:
@@ -33,6 +35,8 @@ inline constexpr std::array<Isa, 3> kAllIsas = {Isa::scalar, Isa::avx2, Isa::avx
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512_bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }

@@ -26,6 +26,12 @@ SOLO_INLINE bool cpu_supports(Isa isa) noexcept {
 #else
       return false;
 #endif
+    case Isa::avx512_bf16:
+#if SOLO_X86
+      return cpu_supports(Isa::avx512) && __builtin_cpu_supports("avx512bf16") != 0;
+#else
+      return false;
+#endif
   }
   return false;
 }

@@ -28,6 +28,7 @@ struct GemmPart {
   Operand<T> b;
   MatrixView<T> c;
   bool accumulate = false;
+  const T* bias = nullptr;  ///< (columns of c) or null; not with accumulate
   T* packed_a = nullptr;
   T* packed_b = nullptr;
   Index sum_stride = 0;
@@ -167,6 +168,10 @@ struct KernelTable {
   /// Packs the tiles [tile_begin, tile_end) of a.
   void (*gemm_pack)(const detail::GemmPart<T>& part, Index tile_begin, Index tile_end) = nullptr;
   void (*gemm_part)(const detail::GemmPart<T>& part) = nullptr;
+  /// The same for a b of bfloat16 panels, a rounded to bfloat16; null without such instructions.
+  void (*gemm_pack_pairs)(const detail::GemmPart<T>& part, Index tile_begin,
+                          Index tile_end) = nullptr;
+  void (*gemm_part_pairs)(const detail::GemmPart<T>& part) = nullptr;
   void (*gemm_rows)(const detail::GemmPart<T>& part) = nullptr;
 
   void (*exp)(Index n, const T* x, T* y) = nullptr;

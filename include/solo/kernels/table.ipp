@@ -38,6 +38,8 @@ using solo::detail::NormRow;
 #define SOLO_ISA portable32
 #define SOLO_ISA_REAL float
 #include <solo/kernels/isa/vec_portable.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
 #include <solo/kernels/isa/gemm.inl.hpp>
 #include <solo/kernels/isa/gemm_rows.inl.hpp>
 #include <solo/kernels/isa/rows.inl.hpp>
@@ -51,6 +53,8 @@ using solo::detail::NormRow;
 #define SOLO_ISA portable64
 #define SOLO_ISA_REAL double
 #include <solo/kernels/isa/vec_portable.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
 #include <solo/kernels/isa/gemm.inl.hpp>
 #include <solo/kernels/isa/gemm_rows.inl.hpp>
 #include <solo/kernels/isa/rows.inl.hpp>
@@ -72,6 +76,8 @@ using solo::detail::NormRow;
 #endif
 #include <solo/kernels/isa/vec_avx2.inl.hpp>
 #include <solo/kernels/isa/math.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
 #include <solo/kernels/isa/gemm.inl.hpp>
 #include <solo/kernels/isa/gemm_rows.inl.hpp>
 #include <solo/kernels/isa/rows.inl.hpp>
@@ -95,6 +101,8 @@ using solo::detail::NormRow;
 #endif
 #include <solo/kernels/isa/vec_avx512.inl.hpp>
 #include <solo/kernels/isa/math.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
 #include <solo/kernels/isa/gemm.inl.hpp>
 #include <solo/kernels/isa/gemm_rows.inl.hpp>
 #include <solo/kernels/isa/rows.inl.hpp>
@@ -107,6 +115,26 @@ using solo::detail::NormRow;
 #pragma GCC pop_options
 #endif
 #include <solo/kernels/isa/make_table.inl.hpp>
+#undef SOLO_ISA
+
+// Products with bfloat16 weights; all else is the table above.
+#define SOLO_ISA avx512_bf16
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx,avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx,avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
+#endif
+#include <solo/kernels/isa/vec_avx512.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
+#include <solo/kernels/isa/gemm.inl.hpp>
+#include <solo/kernels/isa/gemm_dot.inl.hpp>
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 #undef SOLO_ISA
 
 #endif
@@ -122,6 +150,14 @@ inline const KernelTable<float>& table_of(Isa isa) {
 #if SOLO_X86
   static const KernelTable<float> avx2 = isa::avx2::make_table(Isa::avx2);
   static const KernelTable<float> avx512 = isa::avx512::make_table(Isa::avx512);
+  static const KernelTable<float> avx512_bf16 = [] {
+    KernelTable<float> table = avx512;
+    table.isa = Isa::avx512_bf16;
+    table.gemm_pack_pairs = isa::avx512_bf16::gemm_pack_pairs;
+    table.gemm_part_pairs = isa::avx512_bf16::gemm_part_pairs;
+    return table;
+  }();
+  if (isa == Isa::avx512_bf16) return avx512_bf16;
   if (isa == Isa::avx512) return avx512;
   if (isa == Isa::avx2) return avx2;
 #endif

@@ -45,7 +45,7 @@ template <Scalar T>
 template <Scalar T>
 Linear<T>::Linear(const LinearSite& place, Index in, Index out)
     : site(place),
-      weight(place.name() + ".weight", {in, out}),
+      weight(place.name() + ".weight", {in, out}, PackOrder::plain),
       bias(place.name() + ".bias", {out}) {}
 
 template <Scalar T>
@@ -145,7 +145,7 @@ Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& con
 
 template <Scalar T>
 Network<T>::Network(const GPT2Config& config)
-    : wte("wte.weight", {config.vocab_size, config.n_embd}),
+    : wte("wte.weight", {config.vocab_size, config.n_embd}, PackOrder::transposed),
       wpe("wpe.weight", {config.n_positions, config.n_embd}),
       ln_f("ln_f", config.n_embd, config.layer_norm_epsilon) {
   for (int i = 0; i < static_cast<int>(config.n_layer); ++i) {
@@ -153,7 +153,8 @@ Network<T>::Network(const GPT2Config& config)
   }
   if (!config.tie_word_embeddings) {
     lm_head = std::make_unique<Parameter<T>>("lm_head.weight",
-                                             std::vector<Index>{config.vocab_size, config.n_embd});
+                                             std::vector<Index>{config.vocab_size, config.n_embd},
+                                             PackOrder::transposed);
   }
   int id = 0;
   for (Parameter<T>* p : parameters()) p->set_id(id++);
@@ -181,14 +182,16 @@ std::vector<Parameter<T>*> Network<T>::parameters() {
 
 template <Scalar T>
 bool Network<T>::head_equals_wte() const {
-  if (lm_head->is_bfloat16()) {
-    const bfloat16* const a = lm_head->operand().half;
-    const bfloat16* const b = wte.operand().half;
-    return std::equal(a, a + wte.size(), b,
-                      [](bfloat16 x, bfloat16 y) { return x.bits == y.bits; });
+  const Operand<T> a = lm_head->operand();
+  const Operand<T> b = wte.operand();
+  std::vector<T> row(static_cast<std::size_t>(a.cols));
+  std::vector<T> other(row.size());
+  for (Index i = 0; i < a.rows; ++i) {
+    a.copy_row(i, row.data());
+    b.copy_row(i, other.data());
+    if (row != other) return false;
   }
-  const std::span<const T> a = lm_head->value().span();
-  return std::equal(a.begin(), a.end(), wte.value().span().begin());
+  return true;
 }
 
 template <Scalar T>

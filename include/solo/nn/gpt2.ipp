@@ -71,10 +71,8 @@ GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options)
       const Philox random(options.seed, static_cast<std::uint64_t>(p->id()));
       const bool projection = p->name().ends_with(".c_proj.weight");
       detail::fill_normal(*pool_, p->value(), projection ? residual : 0.02, random);
-      if (options.frozen_dtype == DType::bfloat16) {
-        p->store_bfloat16();
-        p->set_requires_grad(false);
-      }
+      p->pack(options.frozen_dtype == DType::bfloat16);
+      if (options.frozen_dtype == DType::bfloat16) p->set_requires_grad(false);
     } else if (p->name().ends_with(".weight")) {
       p->value().fill(T{1});
     }

@@ -95,24 +95,53 @@ class BaseTensors {
 
   [[nodiscard]] bool has_head() const { return store_.find(kHeadName) != nullptr; }
 
-  /// Fills a parameter, in full or as bfloat16.
+  /// Fills a parameter; a matrix of products is packed, in full or as bfloat16, on the way.
   template <Scalar T>
-  void read(Parameter<T>& p, DType stored_as) const {
+  void read(Parameter<T>& p, DType stored_as, ThreadPool& pool) const {
     const TensorStore::Entry& entry = store_.at(file_name(p.name()));
-    if (stored_as == DType::bfloat16 && p.shape().size() == 2) {
-      AlignedBuffer<bfloat16> elements(p.size());
-      entry.file->read_bfloat16(*entry.info,
-                                {elements.data(), static_cast<std::size_t>(elements.size())});
-      p.store_bfloat16(std::move(elements));
-      p.set_requires_grad(false);
-    } else {
+    if (stored_as == DType::bfloat16 && p.shape().size() == 2) p.set_requires_grad(false);
+    if (p.pack_order() == PackOrder::none) {
       entry.file->read(*entry.info, p.value().span());
+      return;
     }
+    PackedMatrix<T> packed = p.new_packed(stored_as == DType::bfloat16);
+    const Index rows = p.shape().front();
+    const Index cols = p.shape().back();
+    // Pieces of whole panels and whole pairs of rows.
+    const Index step = std::max(kPackedCols, kPieceElements / cols / kPackedCols * kPackedCols);
+    pool.for_ranges((rows + step - 1) / step, [&](Index begin, Index end) {
+      AlignedBuffer<T> buffer(checked_product(std::min(step, rows), cols));
+      for (Index i = begin; i < end; ++i) {
+        const Index first = i * step;
+        const MatrixView<T> piece(buffer.data(), std::min(step, rows - first), cols);
+        entry.file->read_part<T>(*entry.info, first * cols,
+                                 {piece.data, static_cast<std::size_t>(piece.rows * cols)});
+        if (packed.is_bfloat16()) require_bfloat16(piece, entry, first * cols);
+        if (p.pack_order() == PackOrder::transposed) {
+          packed.set_cols(first, piece);
+        } else {
+          packed.set_rows(first, piece);
+        }
+      }
+    });
+    p.store_packed(std::move(packed));
   }
 
  private:
+  static constexpr Index kPieceElements = Index{1} << 16;
+
   [[nodiscard]] std::string file_name(std::string_view name) const {
     return name == kHeadName ? std::string(name) : concat(prefix_, name);
+  }
+
+  template <Scalar T>
+  static void require_bfloat16(MatrixView<T> piece, const TensorStore::Entry& entry, Index first) {
+    for (Index i = 0; i < piece.rows * piece.cols; ++i) {
+      if (fits_bfloat16(piece.data[i])) continue;
+      fail<NumericError>("numeric.overflow", entry.file->name(), ": tensor ", quoted(entry.name()),
+                         ": expected values that fit bfloat16, found ", piece.data[i],
+                         " at element ", first + i);
+    }
   }
 
   void find_prefix() {
@@ -191,7 +220,7 @@ GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const Mode
   const bool tied = config.tie_word_embeddings;
   config.tie_word_embeddings = !separate;
   GPT2 model(config, options, Uninitialised{});
-  for (Parameter<T>* p : model.parameters()) tensors.read(*p, options.frozen_dtype);
+  for (Parameter<T>* p : model.parameters()) tensors.read(*p, options.frozen_dtype, *model.pool_);
   if (separate && tied && model.network_->head_equals_wte()) {
     model.network_->lm_head.reset();
     model.config_.tie_word_embeddings = true;
@@ -206,11 +235,15 @@ template <Scalar T>
 void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
                               const SaveOptions& options) const {
   std::vector<TensorRef> tensors;
+  std::vector<Tensor<T>> unpacked;
   for (const Parameter<T>* p : parameters()) {
     TensorRef ref{.name = p->name(), .shape = p->shape()};
     if (ref.name != detail::kHeadName) ref.name.insert(0, detail::kTransformerPrefix);
-    if (p->is_bfloat16()) {
-      ref.data = std::span(p->operand().half, static_cast<std::size_t>(p->size()));
+    if (p->is_packed()) {
+      const Operand<T> from = p->operand();
+      Tensor<T>& to = unpacked.emplace_back(p->shape());
+      for (Index i = 0; i < from.rows; ++i) from.copy_row(i, to.data() + i * from.cols);
+      ref.data = std::as_const(to).span();
     } else {
       ref.data = p->value().span();
     }

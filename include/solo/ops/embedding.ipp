@@ -7,29 +7,13 @@
 
 namespace solo::inline SOLO_ABI::ops {
 
-namespace detail {
-
-/// out[j] = table(row, j), or += with `add`.
-template <Scalar T, bool add>
-void copy_row(const Operand<T>& table, Index row, Index cols, T* out) {
-  const Index start = row * table.row_stride;
-  for (Index j = 0; j < cols; ++j) {
-    const Index at = start + j * table.col_stride;
-    const T value =
-        table.data != nullptr ? table.data[at] : static_cast<T>(to_float(table.half[at]));
-    out[j] = add ? out[j] + value : value;
-  }
-}
-
-}  // namespace detail
-
 template <Scalar T>
 void embedding_forward(ThreadPool& pool, const EmbeddingForward<T>& args) {
   solo::detail::for_rows(pool, args.out.rows, args.out.cols, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      detail::copy_row<T, false>(args.wte, args.ids[at], args.out.cols, args.out.row(i));
-      detail::copy_row<T, true>(args.wpe, args.positions[at], args.out.cols, args.out.row(i));
+      args.wte.copy_row(args.ids[at], args.out.row(i));
+      args.wpe.template copy_row<true>(args.positions[at], args.out.row(i));
     }
   });
 }

@@ -7,7 +7,8 @@
 
 namespace solo::inline SOLO_ABI::ops {
 
-/// y = x · W + b. x: (N, in), weight: (in, out) (pass a torch (out, in) weight transposed), bias:
+/// y = x · W + b. x: (N, in), weight: (in, out), strided or packed (pass a torch
+/// (out, in) weight transposed), bias:
 /// (out) or null, y: (N, out).
 template <Scalar T>
 struct LinearForward {

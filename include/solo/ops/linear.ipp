@@ -5,18 +5,11 @@
 #include <solo/kernels/table.hpp>
 #include <solo/ops/linear.hpp>
 
-#include <algorithm>
-
 namespace solo::inline SOLO_ABI::ops {
 
 template <Scalar T>
 void linear_forward(ThreadPool& pool, const LinearForward<T>& args) {
-  if (args.bias != nullptr) {
-    solo::detail::for_rows(pool, args.y.rows, args.y.cols, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) std::copy_n(args.bias, args.y.cols, args.y.row(i));
-    });
-  }
-  gemm<T>(pool, {.a = args.x, .b = args.weight, .c = args.y, .accumulate = args.bias != nullptr});
+  gemm<T>(pool, {.a = args.x, .b = args.weight, .c = args.y, .bias = args.bias});
 }
 
 template <Scalar T>

@@ -50,15 +50,15 @@ template <Scalar T>
 std::string frozen_fingerprint(GPT2<T>& model) {
   const bool all = model.active_adapter().empty();
   Checksum checksum;
+  std::vector<T> row;
   for (const Parameter<T>* p : model.parameters()) {
     if (all && p->requires_grad()) continue;
     checksum.update(concat(p->name(), ' ', to_string(p->shape()), '\n'));
     const Operand<T> x = p->operand();
-    for (Index row = 0; row < x.rows; ++row) {
-      const Index at = row * x.row_stride;
-      const auto size = static_cast<std::size_t>(x.cols);
-      checksum.update(x.half != nullptr ? std::as_bytes(std::span(x.half + at, size))
-                                        : std::as_bytes(std::span(x.data + at, size)));
+    row.resize(static_cast<std::size_t>(x.cols));
+    for (Index i = 0; i < x.rows; ++i) {
+      x.copy_row(i, row.data());
+      checksum.update(std::as_bytes(std::span(row)));
     }
   }
   return checksum.digits();

@@ -32,9 +32,7 @@ std::optional<NonFinite> find_non_finite(const Parameter<T>& p) {
   const Operand<T> x = p.operand();
   for (Index row = 0; row < x.rows; ++row) {
     for (Index col = 0; col < x.cols; ++col) {
-      const Index at = row * x.row_stride + col;
-      const double value = x.half != nullptr ? static_cast<double>(to_float(x.half[at]))
-                                             : static_cast<double>(x.data[at]);
+      const auto value = static_cast<double>(x.at(row, col));
       if (!is_finite(value)) return NonFinite{row * x.cols + col, value};
     }
   }

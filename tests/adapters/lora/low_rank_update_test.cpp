@@ -43,7 +43,7 @@ struct Fixture {
 
   explicit Fixture(Index rank = 3, Index parts = 1)
       : x("x", {rows, in}),
-        weight("weight", {in, out}),
+        weight("weight", {in, out}, PackOrder::plain),
         bias("bias", {out}),
         a("a", {rank * parts, in}),
         b("b", {parts == 1 ? out : parts * out / 3, rank}),
@@ -313,7 +313,7 @@ TEST_CASE("A weight in bfloat16 gives the norms of its elements", "[lora]") {
                            .scale = 0.7,
                            .norms = norms.data()};
   column_norms(pool, args);
-  f.weight.store_bfloat16();
+  f.weight.pack(true);
   args.weight = f.weight.operand();
   args.norms = half_norms.data();
   column_norms(pool, args);

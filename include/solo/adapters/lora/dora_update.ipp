@@ -9,6 +9,7 @@
 #include <solo/ops/linear.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -32,12 +33,15 @@ void column_norms(ThreadPool& pool, const ColumnNorms<T>& args) {
                    .c = delta});
     detail::for_rows(pool, out, count, [&](Index begin, Index end) {
       for (Index i = 0; i < count; ++i) {
-        for (Index j = begin; j < end; ++j) {
-          const Index at = (first + i) * args.weight.row_stride + j * args.weight.col_stride;
-          const T w = args.weight.data != nullptr ? args.weight.data[at]
-                                                  : static_cast<T>(to_float(args.weight.half[at]));
-          const auto v = static_cast<double>(w + s * delta(i, j));
-          sums[j] += v * v;
+        for (Index j = begin; j < end; j += kPackedCols) {
+          std::array<T, kPackedCols> w = {};
+          const Index n = std::min(kPackedCols, end - j);
+          args.weight.copy_row(first + i, j, n, w.data());
+          for (Index c = 0; c < n; ++c) {
+            const auto v =
+                static_cast<double>(w[static_cast<std::size_t>(c)] + s * delta(i, j + c));
+            sums[j + c] += v * v;
+          }
         }
       }
     });

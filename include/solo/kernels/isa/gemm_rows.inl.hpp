@@ -4,13 +4,12 @@
 
 namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
-template <class Source>
-[[gnu::always_inline]] inline Vec load_some(const Source* p, Index n) {
+[[gnu::always_inline]] inline Vec load_some(const Real* p, Index n) {
   return n == kLanes ? load(p) : load_part(p, n);
 }
 
-template <int Rows, int Depth, class Source>
-[[gnu::always_inline]] inline void fma_depth(Tile<Rows, 1>& sum, const Real* a, const Source* b,
+template <int Rows, int Depth>
+[[gnu::always_inline]] inline void fma_depth(Tile<Rows, 1>& sum, const Real* a, const Real* b,
                                              Index b_stride, Index n) {
   if constexpr (Depth > 0) {
     fma_depth<Rows, Depth - 1>(sum, a, b, b_stride, n);
@@ -20,8 +19,8 @@ template <int Rows, int Depth, class Source>
 }
 
 /// sum(r, ·) continues with the values a(row + r, k) · b(k, ·) for `Depth` values of k from `k` on.
-template <int Rows, int Depth, class Source>
-[[gnu::noinline]] inline void add_rows(const GemmPart<Real>& part, const Source* b, Index row,
+template <int Rows, int Depth>
+[[gnu::noinline]] inline void add_rows(const GemmPart<Real>& part, const Real* b, Index row,
                                        Index k, Real* sum) {
   const Operand<Real>& a = part.a;
   const Index cols = part.col_end - part.col_begin;
@@ -41,8 +40,7 @@ template <int Rows, int Depth, class Source>
   }
 }
 
-template <class Source>
-inline void add_four(const GemmPart<Real>& part, const Source* b, Index k, Real* sum) {
+inline void add_four(const GemmPart<Real>& part, const Real* b, Index k, Real* sum) {
   switch (part.row_end - part.row_begin) {
     case 1:
       return add_rows<1, 4>(part, b, part.row_begin, k, sum);
@@ -55,8 +53,10 @@ inline void add_four(const GemmPart<Real>& part, const Source* b, Index k, Real*
   }
 }
 
-template <class Source>
-inline void rows_times(const GemmPart<Real>& part, const Source* b) {
+/// Rows [row_begin, row_end), at most four, of the columns [col_begin, col_end). packed_b holds
+/// the sums, one row each sum_stride (a multiple of kLanes, at least the number of columns).
+inline void gemm_rows(const GemmPart<Real>& part) {
+  const Real* const b = part.b.data;
   const Index rows = part.row_end - part.row_begin;
   const Index cols = part.col_end - part.col_begin;
   Real* sum = part.packed_b;
@@ -76,19 +76,13 @@ inline void rows_times(const GemmPart<Real>& part, const Source* b) {
       for (Index j = 0; j < cols; j += kLanes) {
         const Index n = cols - j < kLanes ? cols - j : kLanes;
         const Vec block = load(sum + r * part.sum_stride + j);
-        store_part(c + j, first ? block : load_part(c + j, n) + block, n);
+        Vec sum_of_all = first ? block : load_part(c + j, n) + block;
+        if (first && part.bias != nullptr) {
+          sum_of_all = load_part(part.bias + part.col_begin + j, n) + block;
+        }
+        store_part(c + j, sum_of_all, n);
       }
     }
-  }
-}
-
-/// Rows [row_begin, row_end), at most four, of the columns [col_begin, col_end). packed_b holds
-/// the sums, one row each sum_stride (a multiple of kLanes, at least the number of columns).
-inline void gemm_rows(const GemmPart<Real>& part) {
-  if (part.b.data != nullptr) {
-    rows_times(part, part.b.data);
-  } else {
-    rows_times(part, part.b.half);
   }
 }
 

@@ -30,14 +30,15 @@ inline Vec load_part(const Real* p, Index n) {
 inline void store_part(Real* p, Vec v, Index n) {
   _mm256_maskstore_ps(p, mask_of(n), v);
 }
-inline Vec load(const bfloat16* p) {
-  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+/// The first, and the second, of kLanes pairs of bfloat16.
+inline Vec load_low(const bfloat16* p) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
 }
-inline Vec load_part(const bfloat16* p, Index n) {
-  bfloat16 lane[kLanes] = {};
-  for (Index i = 0; i < n; ++i) lane[i] = p[i];
-  return load(lane);
+inline Vec load_high(const bfloat16* p) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
+  return _mm256_castsi256_ps(_mm256_and_si256(pairs, upper));
 }
 
 inline Vec fma(Vec a, Vec b, Vec c) {

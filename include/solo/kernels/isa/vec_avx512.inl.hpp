@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sixteen floats. Included by table.ipp inside an AVX-512 (F, BW, VL, DQ) region.
 
-namespace solo::inline SOLO_ABI::isa::avx512 {
+namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
 using Real = float;
 using Vec = __m512;
@@ -29,13 +29,13 @@ inline Vec load_part(const Real* p, Index n) {
 inline void store_part(Real* p, Vec v, Index n) {
   _mm512_mask_storeu_ps(p, mask_of(n), v);
 }
-inline Vec load_part(const bfloat16* p, Index n) {
-  const __m256i bits = _mm256_maskz_loadu_epi16(mask_of(n), p);
-  const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xFFFF, bits);
-  return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xFFFF, wide, 16));
+/// The first, and the second, of kLanes pairs of bfloat16.
+inline Vec load_low(const bfloat16* p) {
+  return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xFFFF, _mm512_loadu_si512(p), 16));
 }
-inline Vec load(const bfloat16* p) {
-  return load_part(p, kLanes);
+inline Vec load_high(const bfloat16* p) {
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), upper));
 }
 
 inline Vec fma(Vec a, Vec b, Vec c) {
@@ -159,4 +159,4 @@ inline void transpose(Vec* tile) {
   transpose_blocks(part[3], part[7], part[11], part[15], tile + 3);
 }
 
-}  // namespace solo::inline SOLO_ABI::isa::avx512
+}  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

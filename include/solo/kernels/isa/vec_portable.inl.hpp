@@ -22,11 +22,6 @@ inline Vec load_part(const Real* p, Index n) {
 inline void store_part(Real* p, Vec v, Index n) {
   for (Index i = 0; i < n; ++i) p[i] = v[i];
 }
-inline Vec load_part(const bfloat16* p, Index n) {
-  Vec v{};
-  for (Index i = 0; i < n; ++i) v[i] = static_cast<Real>(to_float(p[i]));
-  return v;
-}
 inline Vec load(const Real* p) {
   Vec v;
   __builtin_memcpy(&v, p, sizeof(v));
@@ -35,8 +30,14 @@ inline Vec load(const Real* p) {
 inline void store(Real* p, Vec v) {
   __builtin_memcpy(p, &v, sizeof(v));
 }
-inline Vec load(const bfloat16* p) {
-  return load_part(p, kLanes);
+/// The first, and the second, of kLanes pairs of bfloat16.
+inline Vec load_low(const bfloat16* p) {
+  Vec v{};
+  for (Index i = 0; i < kLanes; ++i) v[i] = static_cast<Real>(to_float(p[2 * i]));
+  return v;
+}
+inline Vec load_high(const bfloat16* p) {
+  return load_low(p + 1);
 }
 
 inline Vec fma(Vec a, Vec b, Vec c) {

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include <solo/kernels/gemm.hpp>
+#include <solo/kernels/packed_matrix.hpp>
+#include <solo/kernels/table.hpp>
+
+#include "kernels/stored.hpp"
+#include "support/catch.hpp"
+#include "support/numbers.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace {
+
+using namespace solo;
+using namespace solo::test;
+
+/// A packed matrix of b's elements.
+template <class T>
+PackedMatrix<T> packed(const Stored<T>& b, bool as_bfloat16) {
+  PackedMatrix<T> result(b.rows, b.cols, as_bfloat16);
+  const Operand<T> from = b.operand();
+  std::vector<T> rows(static_cast<std::size_t>(b.rows * b.cols));
+  for (Index i = 0; i < b.rows; ++i) from.copy_row(i, rows.data() + i * b.cols);
+  const ConstMatrixView<T> all(rows.data(), b.rows, b.cols);
+  const Index half = std::min<Index>(b.rows, 34);  // in two pieces
+  result.set_rows(0, all.middle_rows(0, half));
+  result.set_rows(half, all.middle_rows(half, b.rows - half));
+  return result;
+}
+
+TEST_CASE("a packed matrix holds the elements, however they are given and read") {
+  for (const Sizes size : {Sizes{0, 1, 1}, Sizes{0, 33, 7}, Sizes{0, 32, 64}, Sizes{0, 70, 35}}) {
+    const Stored<float> b(size.k, size.n, false, 5);
+    const Stored<float> columns(size.k, size.n, true, 5);
+    for (const bool half : {false, true}) {
+      const PackedMatrix<float> by_rows = packed(b, half);
+      PackedMatrix<float> by_cols(size.k, size.n, half);
+      by_cols.set_cols(0, {columns.values.data(), size.n, size.k, columns.stride});
+      bool same = true;
+      std::vector<float> row(static_cast<std::size_t>(size.n));
+      std::vector<float> column(static_cast<std::size_t>(size.k));
+      const auto stored = [half](double x) {
+        const auto value = static_cast<float>(x);
+        return half ? to_float(to_bfloat16(value)) : value;
+      };
+      for (Index i = 0; i < size.k; ++i) {
+        by_rows.operand().copy_row(i, row.data());
+        for (Index j = 0; j < size.n; ++j) {
+          by_rows.operand().transposed().copy_row(j, column.data());
+          same = same && row[static_cast<std::size_t>(j)] == stored(b.at(i, j)) &&
+                 column[static_cast<std::size_t>(i)] == stored(b.at(i, j)) &&
+                 by_cols.operand().at(i, j) == stored(columns.at(i, j));
+        }
+      }
+      CAPTURE(size.k, size.n, half);
+      CHECK(same);
+      CHECK(by_rows.is_bfloat16() == half);
+    }
+  }
+}
+
+/// Sizes of products with a packed b: one row, a few, many; depths and columns off the panels.
+constexpr std::array<Sizes, 9> kPacked = {{{1, 33, 19},
+                                           {3, 50, 300},
+                                           {1, 32, 1},
+                                           {12, 64, 32},
+                                           {13, 97, 513},
+                                           {20, 37, 270},
+                                           {40, 160, 40},
+                                           {5, 300, 1100},
+                                           {1100, 20, 33}}};
+
+template <class T>
+void check_packed(ThreadPool& pool, Sizes size, bool transposed) {
+  const Stored<T> b(size.k, size.n, false, 12);
+  const Stored<T> a(size.m, transposed ? size.n : size.k, false, 13);
+  const PackedMatrix<T> stored = packed(b, false);
+  const Operand<T> plain = transposed ? b.operand().transposed() : b.operand();
+  const Operand<T> panels = transposed ? stored.operand().transposed() : stored.operand();
+  const std::vector<T> bias = normal_values<T>(plain.cols, 14);
+  for (const int form : {0, 1, 2}) {
+    std::vector<T> expected = normal_values<T>(size.m * plain.cols, 15);
+    std::vector<T> result = expected;
+    Gemm<T> product{.a = a.operand(),
+                    .b = plain,
+                    .c = {expected.data(), size.m, plain.cols},
+                    .accumulate = form == 1,
+                    .bias = form == 2 ? bias.data() : nullptr};
+    gemm<T>(pool, product);
+    product.b = panels;
+    product.c.data = result.data();
+    gemm<T>(pool, product);
+    CAPTURE(size.m, size.n, size.k, transposed, form, to_string(active_isa()));
+    CHECK(same_bits(result, expected));
+  }
+}
+
+TEST_CASE("a packed matrix gives the bits of the same matrix that is not packed") {
+  ThreadPool pool(2);
+  for (const bool transposed : {false, true}) {
+    for (const Sizes size : kPacked) {
+      for (const Isa isa : available_isas()) {
+        const ScopedIsa use(isa);
+        check_packed<float>(pool, size, transposed);
+      }
+      check_packed<double>(pool, size, transposed);
+    }
+  }
+}
+
+/// Σ a · b with a as the kernels take it; the error in units of Σ |a · b|.
+template <class T>
+double packed_half_error(ThreadPool& pool, Sizes size, bool transposed, bool accumulate) {
+  const Stored<T> b(size.k, size.n, false, 12);
+  const Stored<T> a(size.m, transposed ? size.n : size.k, false, 13);
+  const PackedMatrix<T> stored = packed(b, true);
+  const Operand<T> right = transposed ? stored.operand().transposed() : stored.operand();
+  const bool rounds = kernels<T>().gemm_part_pairs != nullptr;
+  std::vector<T> c = normal_values<T>(size.m * right.cols, 3);
+  const std::vector<T> before = c;
+  gemm<T>(pool, {.a = a.operand(),
+                 .b = right,
+                 .c = {c.data(), size.m, right.cols},
+                 .accumulate = accumulate});
+  double worst = 0.0;
+  for (Index i = 0; i < size.m; ++i) {
+    for (Index j = 0; j < right.cols; ++j) {
+      const auto at = static_cast<std::size_t>(i * right.cols + j);
+      double exact = accumulate ? static_cast<double>(before[at]) : 0.0;
+      double sum = std::abs(exact);
+      for (Index k = 0; k < right.rows; ++k) {
+        const double x = a.at(i, k);
+        const double rounded = to_float(to_bfloat16(static_cast<float>(x)));
+        const double term = (rounds ? rounded : x) * static_cast<double>(right.at(k, j));
+        exact += term;
+        sum += std::abs(term);
+      }
+      worst = std::max(worst, std::abs(static_cast<double>(c[at]) - exact) / sum);
+    }
+  }
+  return worst;
+}
+
+TEST_CASE("a packed matrix of bfloat16 gives the product of its values") {
+  ThreadPool pool(2);
+  for (const bool transposed : {false, true}) {
+    for (const bool accumulate : {false, true}) {
+      for (const Sizes size : kPacked) {
+        for (const Isa isa : available_isas()) {
+          const ScopedIsa use(isa);
+          CAPTURE(size.m, size.n, size.k, transposed, accumulate, to_string(isa));
+          CHECK(packed_half_error<float>(pool, size, transposed, accumulate) <= 300.0 * 0x1p-23);
+        }
+        CHECK(packed_half_error<double>(pool, size, transposed, accumulate) <= 300.0 * 0x1p-52);
+      }
+    }
+  }
+}
+
+TEST_CASE("products with packed bfloat16: same bits for any threads, alone and in a batch") {
+  for (const Isa isa : available_isas()) {
+    const ScopedIsa use(isa);
+    for (const bool transposed : {false, true}) {
+      const Stored<float> a(30, 600, false, 6);
+      const Stored<float> b(transposed ? 77 : 600, transposed ? 600 : 77, false, 7);
+      const PackedMatrix<float> stored = packed(b, true);
+      const auto run = [&](int threads, Index first, Index rows) {
+        ThreadPool pool(threads);
+        std::vector<float> c(static_cast<std::size_t>(rows * 77));
+        Operand<float> left = a.operand();
+        left.data += first * left.row_stride;
+        left.rows = rows;
+        gemm<float>(pool, {.a = left,
+                           .b = transposed ? stored.operand().transposed() : stored.operand(),
+                           .c = {c.data(), rows, 77}});
+        return c;
+      };
+      const std::vector<float> all = run(1, 0, 30);
+      CAPTURE(to_string(isa), transposed);
+      for (const int threads : {2, 3, 5}) CHECK(same_bits(run(threads, 0, 30), all));
+      for (const Index count : {1, 3, 13}) {
+        const auto begin = all.begin() + 17 * 77;
+        CHECK(same_bits(run(2, 17, count), std::vector<float>(begin, begin + count * 77)));
+      }
+    }
+  }
+}
+
+}  // namespace

@@ -109,6 +109,53 @@ TEST_CASE("a packed matrix gives the bits of the same matrix that is not packed"
   }
 }
 
+/// A product with everything that can follow it, against the same in separate steps.
+template <class T>
+void check_finish(ThreadPool& pool, Sizes size, bool in_panels) {
+  const Stored<T> a(size.m, size.k, false, 13);
+  const Stored<T> b(size.k, size.n, false, 12);
+  const Stored<T> residual(size.m, size.n, false, 14);
+  const PackedMatrix<T> stored = packed(b, false);
+  const std::vector<T> bias = normal_values<T>(size.n, 15);
+  const Operand<T> right = in_panels ? stored.operand() : b.operand();
+  const KernelTable<T>& table = kernels<T>();
+  std::vector<T> expected(static_cast<std::size_t>(size.m * size.n));
+  std::vector<T> expected_active = expected;
+  std::vector<T> c = expected;
+  std::vector<T> active = expected;
+  const MatrixView<T> plain(expected.data(), size.m, size.n);
+  gemm<T>(pool, {.a = a.operand(), .b = right, .c = plain, .bias = bias.data()});
+  for (Index i = 0; i < size.m; ++i) {
+    const T* const x = residual.values.data() + i * residual.stride;
+    for (Index j = 0; j < size.n; ++j) plain(i, j) += x[j];
+    table.gelu_new(size.n, plain.row(i), expected_active.data() + i * size.n);
+  }
+  gemm<T>(pool, {.a = a.operand(),
+                 .b = right,
+                 .c = {c.data(), size.m, size.n},
+                 .bias = bias.data(),
+                 .residual = {residual.values.data(), size.m, size.n, residual.stride},
+                 .activated = {active.data(), size.m, size.n}});
+  CAPTURE(size.m, size.n, size.k, in_panels, to_string(active_isa()));
+  CHECK(same_bits(c, expected));
+  CHECK(same_bits(active, expected_active));
+}
+
+TEST_CASE("bias, residual and gelu_new after a product are those of separate steps") {
+  ThreadPool pool(2);
+  for (const bool in_panels : {false, true}) {
+    for (const Sizes size : {Sizes{1, 33, 19}, Sizes{3, 50, 1100}, Sizes{20, 37, 270},
+                             Sizes{4, 7, 0}, Sizes{13, 300, 33}}) {
+      if (size.k == 0 && in_panels) continue;
+      for (const Isa isa : available_isas()) {
+        const ScopedIsa use(isa);
+        check_finish<float>(pool, size, in_panels);
+      }
+      check_finish<double>(pool, size, in_panels);
+    }
+  }
+}
+
 /// Σ a · b with a as the kernels take it; the error in units of Σ |a · b|.
 template <class T>
 double packed_half_error(ThreadPool& pool, Sizes size, bool transposed, bool accumulate) {

@@ -37,9 +37,12 @@ Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
   tape.record(y, [x, y, &weight, bias, oriented, transposed](Tape<T>& t) {
     ops::LinearBackward<T> b{.dy = t.grad(y),
                              .weight = oriented(weight),
-                             .dx = detail::grad_or_empty(t, x),
                              .weight_transposed = transposed,
                              .dbias = detail::grad_or_null(bias)};
+    if (x.requires_grad()) {
+      b.dx_fresh = !t.has_grad(x);
+      b.dx = b.dx_fresh ? t.fresh_grad(x) : t.grad(x);
+    }
     if (detail::trains(&weight)) {
       b.x = x.value();
       b.dweight = weight.grad().matrix();

@@ -121,6 +121,8 @@ class Tape {
 
   /// The gradient of x, zeros at first.
   [[nodiscard]] MatrixView<T> grad(Var<T> x);
+  /// The gradient of x when there is none yet, uninitialised: the caller writes all of it.
+  [[nodiscard]] MatrixView<T> fresh_grad(Var<T> x);
   [[nodiscard]] bool has_grad(Var<T> x) const noexcept { return x.data_->grad != nullptr; }
 
   /// `count` uninitialised elements that live until release_scratch or the end of the pass.

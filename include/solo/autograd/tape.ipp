@@ -54,10 +54,16 @@ void Tape<T>::release(Var<T> x) {
 template <Scalar T>
 MatrixView<T> Tape<T>::grad(Var<T> x) {
   detail::VarData<T>& data = *x.data_;
-  if (data.grad == nullptr) {
-    data.grad = scratch(data.rows * data.cols);
-    std::fill_n(data.grad, data.rows * data.cols, T{});
-  }
+  if (data.grad != nullptr) return {data.grad, data.rows, data.cols};
+  const MatrixView<T> fresh = fresh_grad(x);
+  std::fill_n(fresh.data, data.rows * data.cols, T{});
+  return fresh;
+}
+
+template <Scalar T>
+MatrixView<T> Tape<T>::fresh_grad(Var<T> x) {
+  detail::VarData<T>& data = *x.data_;
+  data.grad = scratch(data.rows * data.cols);
   return {data.grad, data.rows, data.cols};
 }
 

@@ -8,8 +8,9 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// c = a · b + bias, or c += a · b. a: (M, K), strided; b: (K, N), strided or packed; c: (M, N);
-/// bias: (N) or null, not with accumulate.
+/// c = a · b + bias + residual, or c += a · b; then activated = gelu_new(c). a: (M, K), strided; b:
+/// (K, N), strided or packed; c: (M, N); bias: (N) or null, not with accumulate; residual and
+/// activated: (M, N) or empty. The last three are done while a piece of c is in the nearest cache.
 template <Scalar T>
 struct Gemm {
   Operand<T> a = {};
@@ -17,6 +18,8 @@ struct Gemm {
   MatrixView<T> c = {};
   bool accumulate = false;
   const T* bias = nullptr;
+  ConstMatrixView<T> residual = {};
+  MatrixView<T> activated = {};
 };
 
 /// Runs the product. Each element of c is a sum over k in one fixed order, whatever M, N, the

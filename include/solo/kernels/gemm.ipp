@@ -55,6 +55,7 @@ void gemm_chunk(ThreadPool& pool, Index threads, GemmPart<T> part) {
   const auto multiply = pairs ? table.gemm_part_pairs : table.gemm_part;
   const Index tiles = ceil_div(part.row_end - part.row_begin, table.tile_rows);
   const Index panels = ceil_div(part.c.cols, table.panel_cols);
+  part.one_row = part.c.rows == 1;
   part.packed_a = thread_buffer<T, kPackedLeft>(tiles * table.tile_rows * depth);
   pool.for_ranges(std::min(threads, tiles), [&](Index begin, Index end) {
     const Index parts = std::min(threads, tiles);
@@ -91,6 +92,23 @@ void gemm_direct(ThreadPool& pool, Index threads, const GemmPart<T>& part) {
   });
 }
 
+/// The product of a depth of zero.
+template <Scalar T>
+void gemm_of_nothing(const GemmPart<T>& part) {
+  for (Index i = 0; i < part.c.rows; ++i) {
+    T* const c = part.c.row(i);
+    if (part.bias != nullptr) {
+      std::copy_n(part.bias, part.c.cols, c);
+    } else if (!part.accumulate) {
+      std::fill_n(c, part.c.cols, T{0});
+    }
+    if (part.residual.data != nullptr) {
+      kernels<T>().add_scaled(part.c.cols, T{1}, part.residual.row(i), c);
+    }
+    if (part.activated.data != nullptr) part.activation(part.c.cols, c, part.activated.row(i));
+  }
+}
+
 }  // namespace detail
 
 template <Scalar T>
@@ -99,22 +117,22 @@ void gemm(ThreadPool& pool, const Gemm<T>& args) {
   const Index depth = args.a.cols;
   const Index cols = args.b.cols;
   if (rows == 0 || cols == 0) return;
-  if (depth == 0) {
-    for (Index i = 0; i < rows && !args.accumulate; ++i) {
-      if (args.bias != nullptr) {
-        std::copy_n(args.bias, cols, args.c.row(i));
-      } else {
-        std::fill_n(args.c.row(i), cols, T{0});
-      }
-    }
-    return;
-  }
-  detail::GemmPart<T> part{
-      .a = args.a, .b = args.b, .c = args.c, .accumulate = args.accumulate, .bias = args.bias};
+  detail::GemmPart<T> part{.a = args.a,
+                           .b = args.b,
+                           .c = args.c,
+                           .accumulate = args.accumulate,
+                           .bias = args.bias,
+                           .residual = args.residual,
+                           .activated = args.activated,
+                           .activation = kernels<T>().gelu_new};
   part.c.rows = rows;
   part.c.cols = cols;
   part.row_end = rows;
   part.depth_end = depth;
+  if (depth == 0) {
+    detail::gemm_of_nothing(part);
+    return;
+  }
   const bool small = rows * cols * depth < detail::kSerialProduct;
   const Index threads = small ? 1 : pool.threads();
   if (rows <= detail::kDirectRows && !args.b.panels && args.b.col_stride == 1) {
@@ -127,6 +145,7 @@ void gemm(ThreadPool& pool, const Gemm<T>& args) {
       part.row_end = std::min(rows, row + detail::kChunkRows);
       part.depth_begin = k;
       part.depth_end = std::min(depth, k + detail::kChunkDepth);
+      part.last = part.depth_end == depth;
       detail::gemm_chunk(pool, threads, part);
     }
   }

@@ -28,8 +28,12 @@ struct GemmPart {
   Operand<T> b;
   MatrixView<T> c;
   bool accumulate = false;
-  const T* bias = nullptr;  ///< (columns of c) or null; not with accumulate
+  const T* bias = nullptr;           ///< (columns of c) or null; not with accumulate
+  ConstMatrixView<T> residual = {};  ///< if not empty: added to c at the end
+  MatrixView<T> activated = {};      ///< if not empty: receives activation(c)
+  void (*activation)(Index n, const T* x, T* y) = nullptr;
   T* packed_a = nullptr;
+  bool one_row = false;  ///< then packed_a is that row, not a tile
   T* packed_b = nullptr;
   Index sum_stride = 0;
   Index row_begin = 0;
@@ -40,6 +44,7 @@ struct GemmPart {
   Index col_end = 0;
   Index depth_begin = 0;
   Index depth_end = 0;
+  bool last = true;  ///< no more of the depth follows
 };
 
 /// See ops::NormForward.

@@ -20,15 +20,16 @@ struct LinearForward {
 template <Scalar T>
 void linear_forward(ThreadPool& pool, const LinearForward<T>& args);
 
-/// Accumulates dx += dy · Wᵀ (if dx.data), dweight += xᵀ · dy (if dweight.data; with
-/// `weight_transposed` dweight is (out, in) and gets dyᵀ · x), dbias += Σ_rows dy (if dbias).
-/// A frozen weight needs no x, a constant input no dx.
+/// Accumulates dx += dy · Wᵀ (if dx.data; with `dx_fresh` dx is written for the first time),
+/// dweight += xᵀ · dy (if dweight.data; with `weight_transposed` dweight is (out, in) and gets dyᵀ
+/// · x), dbias += Σ_rows dy (if dbias). A frozen weight needs no x, a constant input no dx.
 template <Scalar T>
 struct LinearBackward {
   ConstMatrixView<T> dy = {};
   ConstMatrixView<T> x = {};
   Operand<T> weight = {};
   MatrixView<T> dx = {};
+  bool dx_fresh = false;
   MatrixView<T> dweight = {};
   bool weight_transposed = false;
   T* dbias = nullptr;

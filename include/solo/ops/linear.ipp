@@ -15,7 +15,9 @@ void linear_forward(ThreadPool& pool, const LinearForward<T>& args) {
 template <Scalar T>
 void linear_backward(ThreadPool& pool, const LinearBackward<T>& args) {
   if (args.dx.data != nullptr) {
-    gemm<T>(pool, {.a = args.dy, .b = args.weight.transposed(), .c = args.dx, .accumulate = true});
+    gemm<T>(
+        pool,
+        {.a = args.dy, .b = args.weight.transposed(), .c = args.dx, .accumulate = !args.dx_fresh});
   }
   if (args.dweight.data != nullptr) {
     const Operand<T> left = args.weight_transposed ? args.dy : args.x;

@@ -12,6 +12,11 @@ inline void gemm_pack(const GemmPart<Real>& part, Index tile_begin, Index tile_e
   const Index end = part.row_begin + tile_end * kTileRows;
   const Operand<Real>& a = part.a;
   const Index width = (end < part.row_end ? end : part.row_end) - row;
+  if (part.one_row) {
+    const Real* from = a.data + part.depth_begin * a.col_stride;
+    for (Index k = 0; k < depth; ++k) part.packed_a[k] = from[k * a.col_stride];
+    return;
+  }
   pack_panels<kTileRows>(
       PackFrom<Real>{a.data + row * a.row_stride + part.depth_begin * a.col_stride, a.col_stride,
                      a.row_stride, depth, width, depth * kTileRows},
@@ -89,6 +94,21 @@ inline void pack_b(const GemmPart<Real>& part, Index col, Index width) {
       part.packed_b);
 }
 
+/// What follows the last sum of rows [row, row + rows) of c, columns [col, col + width).
+inline void gemm_finish(const GemmPart<Real>& part, Index row, Index rows, Index col, Index width) {
+  for (Index r = row; r < row + rows; ++r) {
+    Real* const c = part.c.row(r) + col;
+    if (part.residual.data != nullptr) {
+      const Real* const x = part.residual.row(r) + col;
+      for (Index j = 0; j < width; j += kLanes) {
+        const Index n = width - j < kLanes ? width - j : kLanes;
+        store_part(c + j, load_part(c + j, n) + load_part(x + j, n), n);
+      }
+    }
+    if (part.activated.data != nullptr) part.activation(width, c, part.activated.row(r) + col);
+  }
+}
+
 /// One row tile times the columns [col, col + width) of b, one block of k after another: so the
 /// piece of c stays in the nearest cache until it is done.
 template <class Step>
@@ -97,11 +117,12 @@ inline void gemm_tile(const GemmPart<Real>& part, const Panels& panels, Index ti
   const Index depth = part.depth_end - part.depth_begin;
   const Index row = part.row_begin + tile * kTileRows;
   const Index rows = part.row_end - row < kTileRows ? part.row_end - row : kTileRows;
+  const Index a_step = part.one_row ? 1 : kTileRows;
   for (Index k = 0; k < depth; k += kDepthBlock) {
     const bool first = part.depth_begin + k == 0 && !part.accumulate;
     for (Index j = 0; j < width; j += kPanelCols) {
-      Micro m{.a = part.packed_a + (tile * depth + k) * kTileRows,
-              .a_step = kTileRows,
+      Micro m{.a = part.packed_a + (tile * depth + k) * a_step,
+              .a_step = a_step,
               .b = nullptr,
               .depth = depth - k < kDepthBlock ? depth - k : kDepthBlock,
               .c = part.c.data + row * part.c.stride + col + j,
@@ -113,6 +134,7 @@ inline void gemm_tile(const GemmPart<Real>& part, const Panels& panels, Index ti
       micro<Step>(m, rows);
     }
   }
+  if (part.last) gemm_finish(part, row, rows, col, width);
 }
 
 /// The product of some row tiles of the packed a with the columns [col_begin, col_end) of b.

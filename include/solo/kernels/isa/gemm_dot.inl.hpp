@@ -91,6 +91,13 @@ inline void gemm_pack_pairs(const GemmPart<Real>& part, Index tile_begin, Index 
     Real* const to = part.packed_a + tile * kTileRows * pairs;
     for (Index k = 0; k < depth; k += 2 * kLanes) {
       const Index n = depth - k < 2 * kLanes ? depth - k : 2 * kLanes;
+      if (part.one_row) {
+        const Index first = n < kLanes ? n : kLanes;
+        const Vec pairs_of_k =
+            to_pairs(load_part(from + k, first), load_part(from + k + kLanes, n - first));
+        store_part(to + k / 2, pairs_of_k, (n + 1) / 2);
+        continue;
+      }
       pack_pair_tile<kTileRows>(from + k, part.a.row_stride, rows, n, to + k / 2 * kTileRows);
     }
   }

@@ -84,6 +84,7 @@ inline void gemm_rows(const GemmPart<Real>& part) {
       }
     }
   }
+  gemm_finish(part, part.row_begin, rows, part.col_begin, cols);
 }
 
 }  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

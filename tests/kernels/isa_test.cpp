@@ -22,6 +22,14 @@ TEST_CASE("every instruction set that the CPU runs can be chosen by name") {
   }
 }
 
+TEST_CASE("AArch64 runs NEON and nothing of x86, other CPUs no NEON") {
+#if defined(__aarch64__)
+  CHECK(available_isas() == std::vector<Isa>{Isa::scalar, Isa::neon});
+#else
+  CHECK(!cpu_supports(Isa::neon));
+#endif
+}
+
 TEST_CASE("an unknown instruction set is refused") {
   for (const char* name : {"sse9", "AVX2", "avx2 ", "best"}) {
     test::check_throws<ConfigError>([&] { return choose_isa(name); }, "config.simd",

@@ -14,23 +14,30 @@
 #else
 #define SOLO_X86 0
 #endif
+#if defined(__aarch64__) && defined(__GNUC__)
+#define SOLO_NEON 1
+#else
+#define SOLO_NEON 0
+#endif
 
 namespace solo::inline SOLO_ABI {
 
-/// `scalar` is portable code (SSE2 or NEON as the compiler's baseline has it); avx2 includes FMA;
-/// avx512 means F, BW, VL and DQ;
-/// avx512_bf16 has the dot products of AVX-512 BF16 besides.
-enum class Isa { scalar, avx2, avx512, avx512_bf16 };
+/// `scalar` is portable code (16-byte vectors of the compiler's own, as its baseline has them); neon
+/// is AArch64's; avx2 includes FMA; avx512 means F, BW, VL and DQ; avx512_bf16 has the dot products
+/// of AVX-512 BF16 besides.
+enum class Isa { scalar, neon, avx2, avx512, avx512_bf16 };
 
 /// All of them, worst first.
-inline constexpr std::array<Isa, 4> kAllIsas = {Isa::scalar, Isa::avx2, Isa::avx512,
+inline constexpr std::array<Isa, 5> kAllIsas = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512,
                                                 Isa::avx512_bf16};
 
-/// "scalar", "avx2", "avx512" or "avx512_bf16".
+/// "scalar", "neon", "avx2", "avx512" or "avx512_bf16".
 [[nodiscard]] constexpr std::string_view to_string(Isa isa) noexcept {
   switch (isa) {
     case Isa::scalar:
       return "scalar";
+    case Isa::neon:
+      return "neon";
     case Isa::avx2:
       return "avx2";
     case Isa::avx512:

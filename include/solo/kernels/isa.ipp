@@ -12,6 +12,8 @@ SOLO_INLINE bool cpu_supports(Isa isa) noexcept {
   switch (isa) {
     case Isa::scalar:
       return true;
+    case Isa::neon:
+      return SOLO_NEON != 0;
     case Isa::avx2:
 #if SOLO_X86
       return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;

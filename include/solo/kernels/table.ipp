@@ -11,6 +11,8 @@
 
 #if SOLO_X86
 #include <immintrin.h>
+#elif SOLO_NEON
+#include <arm_neon.h>
 #endif
 
 // The body files are included once for each instruction set, each time inside a region of target
@@ -65,7 +67,23 @@ using solo::detail::NormRow;
 #undef SOLO_ISA
 #undef SOLO_ISA_REAL
 
-#if SOLO_X86
+#if SOLO_NEON
+
+#define SOLO_ISA neon
+#include <solo/kernels/isa/vec_neon.inl.hpp>
+#include <solo/kernels/isa/math.inl.hpp>
+#include <solo/kernels/isa/tile.inl.hpp>
+#include <solo/kernels/isa/pack.inl.hpp>
+#include <solo/kernels/isa/gemm.inl.hpp>
+#include <solo/kernels/isa/gemm_rows.inl.hpp>
+#include <solo/kernels/isa/rows.inl.hpp>
+#include <solo/kernels/isa/dropout.inl.hpp>
+#include <solo/kernels/isa/attention.inl.hpp>
+#include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/make_table.inl.hpp>
+#undef SOLO_ISA
+
+#elif SOLO_X86
 
 #define SOLO_ISA avx2
 #if defined(__clang__)
@@ -160,6 +178,9 @@ inline const KernelTable<float>& table_of(Isa isa) {
   if (isa == Isa::avx512_bf16) return avx512_bf16;
   if (isa == Isa::avx512) return avx512;
   if (isa == Isa::avx2) return avx2;
+#elif SOLO_NEON
+  static const KernelTable<float> neon = isa::neon::make_table(Isa::neon);
+  if (isa == Isa::neon) return neon;
 #endif
   static_cast<void>(isa);
   return portable;

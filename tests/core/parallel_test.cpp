@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -130,6 +132,33 @@ TEST_CASE("many short calls and many short-lived pools", "[core]") {
     REQUIRE(sum == 300);
   }
   const ThreadPool never_used(4);
+}
+
+TEST_CASE("threads that have gone to sleep wake up, again and again", "[core]") {
+  ThreadPool pool(3);
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::vector<std::thread::id> ids(3);
+    pool.for_each(3, [&](Index i) {
+      ids[static_cast<std::size_t>(i)] = std::this_thread::get_id();
+      // The caller, done first, sleeps too.
+      if (i != 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    });
+    CHECK(std::set<std::thread::id>(ids.begin(), ids.end()).size() == 3);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_THROWS_AS(pool.for_each(3, [](Index) { throw std::runtime_error("x"); }),
+                  std::runtime_error);
+}
+
+TEST_CASE("an idle pool uses no processor time", "[core]") {
+  ThreadPool pool(4);
+  pool.for_each(4, [](Index) {});
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // they have gone to sleep
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  CHECK(seconds < 0.05);
 }
 
 TEST_CASE("a thread count out of range is refused", "[core]") {

@@ -6,16 +6,30 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
 
+namespace detail {
+
+/// Tells the CPU that this is a loop that waits.
+inline void pause_spinning() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+}  // namespace detail
+
 struct ThreadPool::Impl {
-  explicit Impl(int size) : threads(size), errors(static_cast<std::size_t>(size)) {
+  explicit Impl(int size)
+      : threads(size),
+        pauses(size <= static_cast<int>(std::thread::hardware_concurrency()) ? kPauses : 0),
+        errors(static_cast<std::size_t>(size)) {
     workers.reserve(static_cast<std::size_t>(size - 1));
     try {
       for (int i = 1; i < size; ++i) workers.emplace_back([this, i] { work(i); });
@@ -29,13 +43,14 @@ struct ThreadPool::Impl {
   Impl& operator=(const Impl&) = delete;
 
   void stop_workers() {
-    {
-      const std::scoped_lock lock(mutex);
-      stopping = true;
-      ++generation;
-    }
-    wake.notify_all();
+    stopping = true;
+    start();
     for (std::thread& worker : workers) worker.join();
+  }
+
+  void start() {
+    generation.fetch_add(1);
+    generation.notify_all();
   }
 
   /// Range number `part` of `threads` equal ones.
@@ -50,37 +65,41 @@ struct ThreadPool::Impl {
     }
   }
 
+  /// Waits until over(value of x). Steps follow each other within microseconds, so it looks for a
+  /// while before it lets other threads run, and for about a millisecond before it sleeps.
+  template <class F>
+  void await(const std::atomic<int>& x, const F& over) const {
+    for (int spin = 0; spin < pauses; ++spin) {
+      if (over(x.load(std::memory_order_acquire))) return;
+      detail::pause_spinning();
+    }
+    for (int spin = 0; spin < kYields; ++spin) {
+      if (over(x.load(std::memory_order_acquire))) return;
+      std::this_thread::yield();
+    }
+    for (int value = x.load(); !over(value); value = x.load()) x.wait(value);
+  }
+
   void work(int part) {
-    std::uint64_t seen = 0;
-    for (;;) {
-      {
-        // Steps follow each other within microseconds, so look a little before going to sleep.
-        for (int spin = 0; spin < 2000 && generation.load(std::memory_order_acquire) == seen;
-             ++spin) {
-          std::this_thread::yield();
-        }
-        std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return generation.load(std::memory_order_relaxed) != seen; });
-        seen = generation.load(std::memory_order_relaxed);
-        if (stopping) return;
-      }
+    for (int seen = 0;;) {
+      await(generation, [seen](int now) { return now != seen; });
+      seen = generation.load(std::memory_order_acquire);
+      if (stopping) return;
       run_part(part);
-      if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        const std::scoped_lock lock(mutex);
-        done.notify_one();
-      }
+      if (pending.fetch_sub(1) == 1) pending.notify_one();
     }
   }
 
+  static constexpr int kPauses = 2000;
+  static constexpr int kYields = 1000;
+
   int threads;
+  int pauses;  // none where threads outnumber the cores: the one waited for may need this core
   std::vector<std::thread> workers;
   std::vector<std::exception_ptr> errors;
   std::atomic<bool> busy = false;  // a caller's work runs; no mutex, for a task may call in again
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::condition_variable done;
-  std::atomic<std::uint64_t> generation = 0;
-  std::atomic<int> pending = 0;
+  alignas(64) std::atomic<int> generation = 0;
+  alignas(64) std::atomic<int> pending = 0;
   bool stopping = false;
   Task task = nullptr;
   const void* context = nullptr;
@@ -108,23 +127,13 @@ SOLO_INLINE void ThreadPool::run(Index count, Task task, const void* context) {
     task(context, 0, count);
     return;
   }
-  {
-    const std::scoped_lock lock(pool.mutex);
-    pool.task = task;
-    pool.context = context;
-    pool.count = count;
-    pool.pending.store(pool.threads - 1, std::memory_order_relaxed);
-    pool.generation.fetch_add(1, std::memory_order_release);
-  }
-  pool.wake.notify_all();
+  pool.task = task;
+  pool.context = context;
+  pool.count = count;
+  pool.pending.store(pool.threads - 1, std::memory_order_relaxed);
+  pool.start();
   pool.run_part(0);
-  for (int spin = 0; spin < 2000 && pool.pending.load(std::memory_order_acquire) != 0; ++spin) {
-    std::this_thread::yield();
-  }
-  {
-    std::unique_lock lock(pool.mutex);
-    pool.done.wait(lock, [&] { return pool.pending.load(std::memory_order_acquire) == 0; });
-  }
+  pool.await(pool.pending, [](int left) { return left == 0; });
   std::exception_ptr first;
   for (std::exception_ptr& error : pool.errors) {
     if (error && !first) first = error;

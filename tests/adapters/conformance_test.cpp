@@ -92,7 +92,7 @@ TEST_CASE("Decoding with a cache gives the bits of the full forward", "[conforma
       Batch batch;
       batch.ids.assign(kIds.begin() + done, kIds.begin() + done + count);
       batch.segments = {{.length = count, .position = done}};
-      const Matrix<float> next = model.next_logits(batch, cache, sequences);
+      const Matrix<float> next = as_eigen(model.next_logits(batch, cache, sequences));
       done += count;
       CAPTURE(done);
       CHECK(same_bits<float>(next, full.row(done - 1)));

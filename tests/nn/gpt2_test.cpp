@@ -127,13 +127,13 @@ TEST_CASE("cached decoding gives the bits of the full forward pass") {
   Batch prompt;
   prompt.ids.assign(kC.begin(), kC.begin() + 4);
   prompt.segments = {{.length = 4}};
-  Matrix<float> next = model.next_logits(prompt, cache, sequences);
+  Matrix<float> next = as_eigen(model.next_logits(prompt, cache, sequences));
   CHECK(next.row(0) == full.row(3));
   for (std::size_t i = 4; i < kC.size(); ++i) {
     Batch one;
     one.ids = {kC[i]};
     one.segments = {{.length = 1, .position = static_cast<Index>(i)}};
-    next = model.next_logits(one, cache, sequences);
+    next = as_eigen(model.next_logits(one, cache, sequences));
     CHECK(next.row(0) == full.row(static_cast<Eigen::Index>(i)));
   }
   // Another number of sequences, and a place that is not the next one.

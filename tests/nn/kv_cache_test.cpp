@@ -23,7 +23,7 @@ Matrix<float> run_next(const GPT2<float>& model, KeyValueCache<float>& cache,
     batch.ids.push_back(token);
     sequences.push_back(sequence);
   }
-  return model.next_logits(batch, cache, sequences);
+  return as_eigen(model.next_logits(batch, cache, sequences));
 }
 
 }  // namespace

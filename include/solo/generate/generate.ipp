@@ -54,8 +54,8 @@ class Decoder {
     while (!batch.segments.empty()) {
       std::vector<Index> sequences(batch.segments.size());
       std::iota(sequences.begin(), sequences.end(), Index{0});
-      Matrix<T> logits = model_.next_logits(batch, cache, sequences, options_.adapter);
-      batch = step(searches, rows, cache, {logits.data(), logits.rows(), logits.cols()});
+      const MatrixView<T> logits = model_.next_logits(batch, cache, sequences, options_.adapter);
+      batch = step(searches, rows, cache, logits);
     }
     for (const auto& search : searches) {
       for (std::vector<int>& ids : search->results()) results.push_back(std::move(ids));

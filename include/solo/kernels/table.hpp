@@ -161,6 +161,45 @@ struct AttentionHeadBackward {
   Index d_stride = 0;
 };
 
+/// Tokens in a block of a key/value cache.
+inline constexpr Index kCacheBlock = 32;
+/// Elements from one token's values to the next: whole register tiles.
+[[nodiscard]] constexpr Index cached_width(Index dim) {
+  return (dim + kCacheBlock - 1) / kCacheBlock * kCacheBlock;
+}
+/// Elements of a head in a block: keys (dim, kCacheBlock), so transposed, then values
+/// (kCacheBlock, cached_width(dim)).
+[[nodiscard]] constexpr Index cached_head_size(Index dim) {
+  return kCacheBlock * (dim + cached_width(dim));
+}
+
+/// Keys and values of kCacheBlock tokens, all layers and heads, which sequences may share.
+template <Scalar T>
+struct CacheBlock {
+  T* data = nullptr;
+  Index users = 0;
+};
+
+/// One head of a sequence with a cache, in which the queries' tokens follow `first` others. Their
+/// keys and values go into the cache first.
+template <Scalar T>
+struct CachedHead {
+  const T* q = nullptr;
+  const T* k = nullptr;
+  const T* v = nullptr;
+  Index stride = 0;
+  Index rows = 0;
+  CacheBlock<T>* const* blocks = nullptr;
+  const CacheBlock<T>* source = nullptr;  ///< what the started block is first copied from, or null
+  Index offset = 0;                       ///< of the head in a block
+  Index first = 0;
+  Index dim = 0;
+  T scale{};
+  T* scratch = nullptr;
+  T* out = nullptr;
+  Index out_stride = 0;
+};
+
 }  // namespace detail
 
 /// Function pointers of one instruction set. Vectors called x, y, … have n elements.
@@ -205,6 +244,8 @@ struct KernelTable {
   void (*attention)(const detail::AttentionHead<T>& head) = nullptr;
   void (*attention_backward)(const detail::AttentionHead<T>& head,
                              const detail::AttentionHeadBackward<T>& args) = nullptr;
+  Index (*attention_cached_scratch)(Index keys, Index dim) = nullptr;
+  void (*attention_cached)(const detail::CachedHead<T>& head) = nullptr;
 
   void (*adamw)(Index n, const detail::AdamWStep<T>& step, const T* gradient, T* m, T* v,
                 T* value) = nullptr;

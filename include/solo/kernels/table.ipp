@@ -24,8 +24,11 @@ namespace solo::inline SOLO_ABI::isa {
 using solo::detail::AdamWStep;
 using solo::detail::AttentionHead;
 using solo::detail::AttentionHeadBackward;
+using solo::detail::cached_width;
+using solo::detail::CachedHead;
 using solo::detail::DropoutRule;
 using solo::detail::GemmPart;
+using solo::detail::kCacheBlock;
 using solo::detail::kDepthBlock;
 using solo::detail::KeyRun;
 using solo::detail::kPackedElements;
@@ -48,6 +51,7 @@ using solo::detail::NormRow;
 #include <solo/kernels/isa/dropout.inl.hpp>
 #include <solo/kernels/isa/attention.inl.hpp>
 #include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/attention_cached.inl.hpp>
 #include <solo/kernels/isa/make_table.inl.hpp>
 #undef SOLO_ISA
 #undef SOLO_ISA_REAL
@@ -63,6 +67,7 @@ using solo::detail::NormRow;
 #include <solo/kernels/isa/dropout.inl.hpp>
 #include <solo/kernels/isa/attention.inl.hpp>
 #include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/attention_cached.inl.hpp>
 #include <solo/kernels/isa/make_table.inl.hpp>
 #undef SOLO_ISA
 #undef SOLO_ISA_REAL
@@ -102,6 +107,7 @@ using solo::detail::NormRow;
 #include <solo/kernels/isa/dropout.inl.hpp>
 #include <solo/kernels/isa/attention.inl.hpp>
 #include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/attention_cached.inl.hpp>
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -127,6 +133,7 @@ using solo::detail::NormRow;
 #include <solo/kernels/isa/dropout.inl.hpp>
 #include <solo/kernels/isa/attention.inl.hpp>
 #include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/attention_cached.inl.hpp>
 #if defined(__clang__)
 #pragma clang attribute pop
 #else

@@ -41,15 +41,15 @@ struct ActiveHooks {
   }
 };
 
-/// One forward pass. With a cache, segment i continues sequence sequences[i] of it.
+/// One forward pass. With a cache, segment i continues cached[i].
 template <Scalar T>
 struct ForwardContext {
   Tape<T>& tape;
   const ActiveHooks<T>& hooks;
   std::span<const Segment> segments;
   bool model_dropout = false;
-  KeyValueCache<T>* cache = nullptr;
-  std::span<const Index> sequences = {};
+  std::span<const ops::CachedSequence<T>> cached = {};
+  Index capacity = 0;  ///< of the cache
 };
 
 /// y = x · W + b, W (in, out) as in Hugging Face's Conv1D, then the adapter's change.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
@@ -88,26 +89,25 @@ Var<T> Block<T>::attend(const ForwardContext<T>& context, const GPT2Config& conf
       config.scale_attn_weights ? 1.0 / std::sqrt(static_cast<double>(config.head_dim())) : 1.0;
   // transformers divides by the layer number whether or not scale_attn_weights is set.
   if (config.scale_attn_by_inverse_layer_idx) scale /= layer + 1;
-  std::vector<ops::PastKeyValues<T>> past;
-  if (context.cache != nullptr) {
-    for (const Index sequence : context.sequences) {
-      past.push_back(context.cache->past(layer, sequence));
-    }
-  }
-  const Var<T> out =
-      attention<T>(context.tape, qkv,
-                   {.segments = context.segments,
-                    .past = past,
-                    .heads = config.n_head,
-                    .scale = scale,
-                    .dropout = context.model_dropout ? config.attn_pdrop : 0.0,
-                    .site = detail::dropout_site(layer, detail::DropoutPlace::attention)});
-  if (context.cache != nullptr) {
-    for (std::size_t i = 0; i < context.segments.size(); ++i) {
-      const Segment& s = context.segments[i];
-      context.cache->append(layer, context.sequences[i],
-                            ConstMatrixView<T>(qkv.value()).middle_rows(s.begin, s.length));
-    }
+  Var<T> out;
+  if (context.cached.empty()) {
+    out = attention<T>(context.tape, qkv,
+                       {.segments = context.segments,
+                        .heads = config.n_head,
+                        .scale = scale,
+                        .dropout = context.model_dropout ? config.attn_pdrop : 0.0,
+                        .site = detail::dropout_site(layer, detail::DropoutPlace::attention)});
+  } else {
+    out = context.tape.create(qkv.rows(), config.n_embd, false);
+    ops::cached_attention<T>(context.tape.pool(),
+                             {.qkv = qkv.value(),
+                              .segments = context.segments,
+                              .sequences = context.cached,
+                              .layer = layer,
+                              .capacity = context.capacity,
+                              .heads = config.n_head,
+                              .scale = scale},
+                             out.value());
   }
   context.tape.release(qkv);
   return out;
@@ -197,14 +197,14 @@ bool Network<T>::head_equals_wte() const {
 template <Scalar T>
 Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& config,
                          std::span<const int> ids) {
-  std::vector<Index> positions(ids.size());
+  Index* const positions = context.tape.template scratch<Index>(static_cast<Index>(ids.size()));
   for (const Segment& s : context.segments) {
     for (Index i = 0; i < s.length; ++i) {
-      positions[static_cast<std::size_t>(s.begin + i)] = s.position + i;
+      positions[s.begin + i] = s.position + i;
     }
   }
   const Var<T> h = embedding<T>(context.tape, {.ids = ids,
-                                               .positions = positions,
+                                               .positions = {positions, ids.size()},
                                                .wte = &context.hooks.resolve(wte),
                                                .wpe = &context.hooks.resolve(wpe)});
   // Block numbers give every other place its number; the embedding's follows the last block's.
@@ -224,7 +224,9 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
   const auto last_reader = [&](int i) {
     return hooks.block == nullptr ? 0 : hooks.last_reader[at(i)];
   };
-  std::vector<Var<T>> sources(at(outputs));  // block outputs as later links read them
+  // Block outputs as later links read them.
+  const std::span<Var<T>> sources(tape.template scratch<Var<T>>(outputs), at(outputs));
+  std::uninitialized_fill(sources.begin(), sources.end(), Var<T>());
   Var<T> h = embed(context, config, ids);
   sources[0] = h;
   for (int i = 1; i < outputs; ++i) {

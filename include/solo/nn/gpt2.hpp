@@ -173,10 +173,12 @@ class GPT2 {
   [[nodiscard]] Score score(const Dataset& data, const EvalOptions& options = {}) const;
 
   /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
-  /// and appended to `cache`; segment i continues sequence sequences[i].
-  [[nodiscard]] Matrix<T> next_logits(const Batch& batch, KeyValueCache<T>& cache,
-                                      std::span<const Index> sequences,
-                                      const AdapterChoice& adapter = {}) const;
+  /// and appended to `cache`; segment i continues sequence sequences[i]. The result is the cache's
+  /// and lives until the next pass with it. Warm passes allocate nothing: see
+  /// KeyValueCache::prepare().
+  MatrixView<T> next_logits(const Batch& batch, KeyValueCache<T>& cache,
+                            std::span<const Index> sequences,
+                            const AdapterChoice& adapter = {}) const;
 
  private:
   struct Slot {  // an adapter and where it plugs in
@@ -190,8 +192,10 @@ class GPT2 {
   GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialised tag);
 
   void check_input(const Batch& batch) const;
+  void check_continues(const Batch& batch, const KeyValueCache<T>& cache,
+                       std::span<const Index> sequences) const;
   /// Logits of the rows of the last block's output h.
-  [[nodiscard]] Matrix<T> head_logits(const ForwardContext<T>& context, const Var<T>& h) const;
+  void head_logits(const ForwardContext<T>& context, const Var<T>& h, MatrixView<T> result) const;
   [[nodiscard]] Slot* find_slot(std::string_view name) const;
   [[nodiscard]] Slot& require_slot(std::string_view name) const;
   [[nodiscard]] const ActiveHooks<T>& hooks(const AdapterChoice& choice) const;

@@ -138,13 +138,12 @@ void GPT2<T>::check_input(const Batch& batch) const {
 }
 
 template <Scalar T>
-Matrix<T> GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h) const {
+void GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h,
+                          MatrixView<T> result) const {
   const Var<T> normed = network_->ln_f.forward(context, h);
-  Matrix<T> result(h.rows(), config_.vocab_size);
   gemm<T>(*pool_, {.a = normed.value(),
                    .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
-                   .c = {result.data(), result.rows(), result.cols()}});
-  return result;
+                   .c = result});
 }
 
 template <Scalar T>
@@ -158,19 +157,19 @@ Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) 
   const ForwardContext<T> context{
       .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
   const Var<T> h = network_->forward(context, config_, batch.ids);
-  return head_logits(context, h);
+  Matrix<T> result(h.rows(), config_.vocab_size);
+  head_logits(context, h, {result.data(), result.rows(), result.cols()});
+  return result;
 }
 
 template <Scalar T>
-Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
-                               std::span<const Index> sequences,
-                               const AdapterChoice& adapter) const {
+void GPT2<T>::check_continues(const Batch& batch, const KeyValueCache<T>& cache,
+                              std::span<const Index> sequences) const {
   check_input(batch);
   if (sequences.size() != batch.segments.size()) {
     fail<ShapeError>("shape.mismatch", "next_logits: ", batch.segments.size(), " segments, ",
                      sequences.size(), " sequences");
   }
-  std::vector<Index> last;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Segment& s = batch.segments[i];
     if (s.parent != -1 || s.position != cache.length(sequences[i]) ||
@@ -179,21 +178,33 @@ Matrix<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
                        s.length, " tokens do not continue a cached sequence of ",
                        cache.length(sequences[i]), " in room for ", cache.capacity());
     }
-    last.push_back(s.begin + s.length - 1);
   }
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    cache.reserve(sequences[i], batch.segments[i].length);
+}
+
+template <Scalar T>
+MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
+                                   std::span<const Index> sequences,
+                                   const AdapterChoice& adapter) const {
+  check_continues(batch, cache, sequences);
+  const std::size_t count = sequences.size();
+  Tape<T>& tape = cache.tape();
+  tape.begin({.record = false, .training = false}, pool_);
+  auto* const cached = tape.template scratch<ops::CachedSequence<T>>(static_cast<Index>(count));
+  auto* const last = tape.template scratch<Index>(static_cast<Index>(count));
+  for (std::size_t i = 0; i < count; ++i) cache.reserve(sequences[i], batch.segments[i].length);
+  for (std::size_t i = 0; i < count; ++i) {
+    new (cached + i) ops::CachedSequence<T>(cache.view(sequences[i]));
+    last[i] = batch.segments[i].begin + batch.segments[i].length - 1;
   }
-  Tape<T> tape(pool_);
-  tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{.tape = tape,
                                   .hooks = hooks(adapter),
                                   .segments = batch.segments,
-                                  .cache = &cache,
-                                  .sequences = sequences};
-  const Var<T> h = rows<T>(tape, network_->forward(context, config_, batch.ids), last);
-  Matrix<T> result = head_logits(context, h);
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
+                                  .cached = {cached, count},
+                                  .capacity = cache.capacity()};
+  const Var<T> h = network_->forward(context, config_, batch.ids);
+  const MatrixView<T> result = cache.logits(static_cast<Index>(count), config_.vocab_size);
+  head_logits(context, rows<T>(tape, h, {last, count}), result);
+  for (std::size_t i = 0; i < count; ++i) {
     cache.advance(sequences[i], batch.segments[i].length);
   }
   return result;

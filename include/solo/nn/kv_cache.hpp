@@ -3,12 +3,13 @@
 /// Keys and values of sequences under generation.
 #pragma once
 
+#include <solo/autograd/tape.hpp>
 #include <solo/core/tensor.hpp>
 #include <solo/nn/gpt2_config.hpp>
-#include <solo/ops/attention.hpp>
+#include <solo/ops/cached_attention.hpp>
 
 #include <algorithm>
-#include <memory>
+#include <deque>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,100 +17,144 @@
 namespace solo::inline SOLO_ABI {
 
 /// Per sequence and layer, the keys and values of the tokens seen so far, kBlock tokens a block.
-/// Sequences with a common beginning share its blocks: reorder() copies nothing, and the first
-/// token that follows copies the last, started block of a sequence that shares it.
+/// Sequences with a common beginning share its blocks: reorder() copies nothing, and the pass that
+/// follows copies the last, started block of a sequence that shares it. Blocks that no sequence
+/// uses any more are used again. It also keeps the memory that the passes work with.
 template <Scalar T>
 class KeyValueCache {
  public:
-  static constexpr Index kBlock = 32;
+  static constexpr Index kBlock = detail::kCacheBlock;
 
   /// `sequences` empty sequences of up to `capacity` tokens; memory is taken as they grow.
   KeyValueCache(const GPT2Config& config, Index sequences, Index capacity)
-      : layers_(config.n_layer), width_(config.n_embd), capacity_(capacity) {
-    sequences_.resize(static_cast<std::size_t>(sequences));
+      : block_size_(checked_product(checked_product(config.n_layer, config.n_head),
+                                    detail::cached_head_size(config.head_dim()))),
+        capacity_(capacity) {
+    resize(sequences);
+    count_ = sequences;
   }
+  KeyValueCache(const KeyValueCache&) = delete;
+  KeyValueCache& operator=(const KeyValueCache&) = delete;
 
-  [[nodiscard]] Index sequences() const noexcept { return static_cast<Index>(sequences_.size()); }
+  [[nodiscard]] Index sequences() const noexcept { return count_; }
   [[nodiscard]] Index capacity() const noexcept { return capacity_; }
   [[nodiscard]] Index length(Index sequence) const { return at(sequence).length; }
-  /// What the layer has of the sequence.
-  [[nodiscard]] ops::PastKeyValues<T> past(Index layer, Index sequence) const {
-    ops::PastKeyValues<T> runs;
-    const Sequence& s = at(sequence);
-    for (Index begin = 0; begin < s.length; begin += kBlock) {
-      const Block& block = s.blocks[static_cast<std::size_t>(begin / kBlock)];
-      runs.push_back({.keys = keys(*block, layer),
-                      .values = keys(*block, layer) + kBlock * width_,
-                      .key_stride = width_,
-                      .value_stride = width_,
-                      .length = std::min(kBlock, s.length - begin)});
-    }
-    return runs;
+  /// Blocks that memory was taken for.
+  [[nodiscard]] Index blocks() const noexcept { return static_cast<Index>(blocks_.size()); }
+  /// Takes the memory for this many sequences and blocks: as long as no more are in use, nothing is
+  /// allocated any more.
+  void prepare(Index sequences, Index blocks) {
+    resize(sequences);
+    while (this->blocks() < blocks) add_block();
   }
-  /// Makes room for `rows` more tokens of the sequence; append() needs it.
+
+  /// What a pass reads and appends to, after reserve().
+  [[nodiscard]] ops::CachedSequence<T> view(Index sequence) const {
+    const Sequence& s = at(sequence);
+    return {.blocks = s.blocks.data(), .source = s.source, .length = s.length};
+  }
+  /// Makes room for a pass that appends `rows` tokens to the sequence; advance() follows it.
   void reserve(Index sequence, Index rows) {
     Sequence& s = at(sequence);
-    const Index started = s.length % kBlock;
-    s.blocks.resize(static_cast<std::size_t>((s.length + kBlock - 1) / kBlock));
-    if (rows > 0 && started != 0 && s.blocks.back().use_count() > 1) copy_last_block(s, started);
+    abandon(s);
+    if (rows > 0 && s.length % kBlock != 0 && s.blocks.back()->users > 1) {
+      Block* const own = take();
+      --s.blocks.back()->users;
+      s.source = std::exchange(s.blocks.back(), own);
+    }
     while (static_cast<Index>(s.blocks.size()) * kBlock < s.length + rows) {
-      s.blocks.push_back(make_block());
+      s.blocks.push_back(take());
     }
   }
-  /// Stores keys and values of the rows that follow in this layer; advance() counts them
-  /// afterwards.
-  void append(Index layer, Index sequence, ConstMatrixView<T> qkv) {
-    const Sequence& s = at(sequence);
-    for (Index i = 0; i < qkv.rows; ++i) {
-      const Index place = s.length + i;
-      T* const key = keys(*s.blocks[static_cast<std::size_t>(place / kBlock)], layer) +
-                     place % kBlock * width_;
-      std::copy_n(qkv.row(i) + width_, width_, key);
-      std::copy_n(qkv.row(i) + 2 * width_, width_, key + kBlock * width_);
-    }
+  /// Counts the tokens that a pass has appended in every layer.
+  void advance(Index sequence, Index rows) {
+    at(sequence).length += rows;
+    at(sequence).source = nullptr;
   }
-  void advance(Index sequence, Index rows) { at(sequence).length += rows; }
   /// Sequence i becomes what sequence parents[i] was; there are as many as parents afterwards.
   void reorder(std::span<const Index> parents) {
-    std::vector<Sequence> sequences;
-    sequences.reserve(parents.size());
-    for (const Index parent : parents) sequences.push_back(at(parent));
-    sequences_ = std::move(sequences);
+    const auto count = static_cast<Index>(parents.size());
+    resize(count);
+    for (Index i = 0; i < count_; ++i) abandon(at(i));
+    for (std::size_t i = 0; i < parents.size(); ++i) {
+      next_[i] = at(parents[i]);
+      for (Block* const block : next_[i].blocks) ++block->users;
+    }
+    for (Index i = 0; i < count_; ++i) {
+      for (Block* const block : at(i).blocks) drop(block);
+    }
+    std::swap(sequences_, next_);
+    count_ = count;
+  }
+
+  [[nodiscard]] Tape<T>& tape() noexcept { return tape_; }
+  /// The result of a pass, uninitialised.
+  [[nodiscard]] MatrixView<T> logits(Index rows, Index cols) {
+    logits_.reserve(checked_product(rows, cols));
+    return {logits_.data(), rows, cols};
   }
 
  private:
-  using Block = std::shared_ptr<AlignedBuffer<T>>;  // by layer: keys, then values, (kBlock, width)
+  using Block = detail::CacheBlock<T>;
 
   struct Sequence {
-    std::vector<Block> blocks;
+    std::vector<Block*> blocks;
     Index length = 0;
+    /// While a pass runs: what the last block is to be copied from. Another sequence uses it.
+    Block* source = nullptr;
   };
 
   [[nodiscard]] Sequence& at(Index i) { return sequences_[static_cast<std::size_t>(i)]; }
   [[nodiscard]] const Sequence& at(Index i) const {
     return sequences_[static_cast<std::size_t>(i)];
   }
-  [[nodiscard]] T* keys(AlignedBuffer<T>& block, Index layer) const {
-    return block.data() + 2 * layer * kBlock * width_;
-  }
-  [[nodiscard]] Block make_block() const {
-    return std::make_shared<AlignedBuffer<T>>(
-        checked_product(checked_product(2 * layers_, kBlock), width_));
-  }
-  /// Gives the sequence its own copy of the `started` tokens of its last block.
-  void copy_last_block(Sequence& s, Index started) const {
-    const Block copy = make_block();
-    for (Index run = 0; run < 2 * layers_; ++run) {
-      const Index begin = run * kBlock * width_;
-      std::copy_n(s.blocks.back()->data() + begin, started * width_, copy->data() + begin);
+  /// Room for so many sequences in both lists.
+  void resize(Index sequences) {
+    const auto room = static_cast<std::size_t>((capacity_ + kBlock - 1) / kBlock);
+    for (std::vector<Sequence>* list : {&sequences_, &next_}) {
+      const std::size_t old = list->size();
+      list->resize(std::max(old, static_cast<std::size_t>(sequences)));
+      for (std::size_t i = old; i < list->size(); ++i) (*list)[i].blocks.reserve(room);
     }
-    s.blocks.back() = copy;
+  }
+  void add_block() {
+    unused_.reserve(blocks_.size() + 1);
+    memory_.emplace_back(block_size_);
+    blocks_.push_back({.data = memory_.back().data()});
+    unused_.push_back(&blocks_.back());
+  }
+  [[nodiscard]] Block* take() {
+    if (unused_.empty()) add_block();
+    Block* const block = unused_.back();
+    unused_.pop_back();
+    block->users = 1;
+    return block;
+  }
+  void drop(Block* block) {
+    if (--block->users == 0) unused_.push_back(block);
+  }
+  /// Undoes the reserve() of a pass that did not come to advance().
+  void abandon(Sequence& s) {
+    while (static_cast<Index>(s.blocks.size()) * kBlock >= s.length + kBlock) {
+      drop(s.blocks.back());
+      s.blocks.pop_back();
+    }
+    if (s.source == nullptr) return;
+    drop(s.blocks.back());
+    s.blocks.back() = std::exchange(s.source, nullptr);
+    ++s.blocks.back()->users;
   }
 
-  Index layers_;
-  Index width_;
+  Index block_size_;
   Index capacity_;
-  std::vector<Sequence> sequences_;
+  Index count_ = 0;
+  std::vector<Sequence> sequences_;  // the first count_ are in use
+  std::vector<Sequence> next_;       // those of reorder()
+  std::deque<Block> blocks_;
+  std::vector<AlignedBuffer<T>> memory_;
+  std::vector<Block*> unused_;
+  Tape<T> tape_;
+  AlignedBuffer<T> logits_;
 };
 
 }  // namespace solo::inline SOLO_ABI

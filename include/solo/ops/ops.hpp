@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/ops/attention.hpp>
+#include <solo/ops/cached_attention.hpp>
 #include <solo/ops/cross_entropy.hpp>
 #include <solo/ops/elementwise.hpp>
 #include <solo/ops/embedding.hpp>

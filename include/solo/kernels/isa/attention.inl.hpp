@@ -163,16 +163,21 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
   dropout_row(keys, x, x, head.dropout, first, false);
 }
 
-/// Scores become exp(scale · score − maximum), times dropout; zeros follow up to `padded`. Returns
-/// the reciprocal of the sum (before dropout).
-[[gnu::noinline]] inline Real soften_row(const AttentionHead<Real>& head, Index row, Index keys,
-                                         Index padded, Real* s) {
-  const Vec scale = splat(head.scale);
+/// Scores become exp(scale · score − maximum).
+inline LogitSums soften(Real factor, Index keys, Real* s) {
+  const Vec scale = splat(factor);
   for (Index j = 0; j < keys; j += kLanes) {
     const Index m = lanes_at(j, keys);
     store_n(s + j, load_n(s + j, m) * scale, m);
   }
-  const LogitSums sums = logit_sums_row(keys, s, true);
+  return logit_sums_row(keys, s, true);
+}
+
+/// Scores become exp(scale · score − maximum), times dropout; zeros follow up to `padded`. Returns
+/// the reciprocal of the sum (before dropout).
+[[gnu::noinline]] inline Real soften_row(const AttentionHead<Real>& head, Index row, Index keys,
+                                         Index padded, Real* s) {
+  const LogitSums sums = soften(head.scale, keys, s);
   for (Index j = keys; j < padded; ++j) s[j] = 0;
   drop_weights(head, row, keys, s);
   if (head.lse != nullptr) {

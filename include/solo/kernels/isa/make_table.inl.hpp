@@ -25,6 +25,8 @@ inline KernelTable<Real> make_table(Isa isa) {
           .attention_scratch = attention_scratch,
           .attention = attention_head,
           .attention_backward = attention_head_backward,
+          .attention_cached_scratch = attention_cached_scratch,
+          .attention_cached = attention_cached,
           .adamw = adamw_row};
 }
 

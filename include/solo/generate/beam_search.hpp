@@ -3,13 +3,44 @@
 /// Beam search as transformers' generate does it (early_stopping false), and beam sampling.
 #pragma once
 
-#include <solo/generate/options.hpp>
 #include <solo/generate/search.hpp>
-#include <solo/generate/stop_rule.hpp>
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
+
+/// A continuation that a beam may get.
+struct BeamCandidate {
+  double key = 0.0;  ///< what the choice goes by: the score, or with do_sample a perturbed one
+  double score = 0.0;
+  std::size_t beam = 0;
+  int token = 0;
+};
+
+/// The best candidates by key, the best first; of equals those that came first.
+class BeamRanking {
+ public:
+  explicit BeamRanking(std::size_t room) : room_(room) { best_.reserve(room); }
+  void clear() noexcept { best_.clear(); }
+  [[nodiscard]] bool full() const noexcept { return best_.size() == room_; }
+  [[nodiscard]] const std::vector<BeamCandidate>& best() const noexcept { return best_; }
+  void offer(const BeamCandidate& candidate) {
+    const auto before = [](const BeamCandidate& a, const BeamCandidate& b) {
+      return a.key > b.key;
+    };
+    if (full()) {
+      if (!before(candidate, best_.back())) return;
+      best_.pop_back();
+    }
+    best_.insert(std::upper_bound(best_.begin(), best_.end(), candidate, before), candidate);
+  }
+
+ private:
+  std::size_t room_;
+  std::vector<BeamCandidate> best_;
+};
 
 /// K beams. A step gives every beam's log-probabilities to the processors (they are not normalised
 /// again), adds the beam's score, and takes max(2, 1 + number of end tokens) · K candidates: the
@@ -22,10 +53,9 @@ template <Scalar T>
 class BeamSearch final : public Search<T> {
  public:
   /// `max_new_tokens` >= 1; at that length every candidate has ended.
-  BeamSearch(const DecodingRules& rules, const StopRule& stop, std::vector<int> prompt,
-             Index max_new_tokens);
+  BeamSearch(const SearchSettings& settings, const std::vector<int>& prompt, Index max_new_tokens);
 
-  [[nodiscard]] std::vector<Continuation> step(MatrixView<T> logits) override;
+  void step(MatrixView<T> logits, std::vector<Continuation>& next) override;
   [[nodiscard]] std::vector<std::vector<int>> results() override;
 
  private:
@@ -33,26 +63,30 @@ class BeamSearch final : public Search<T> {
     std::vector<int> ids;  // prompt and new tokens
     double score = 0.0;
   };
-  struct Candidate {
-    double key = 0.0;  // what the choice goes by: the score, or with do_sample a perturbed one
-    double score = 0.0;
-    std::size_t beam = 0;
-    int token = 0;
-  };
 
-  void score_row(std::span<T> logits, const Hypothesis& beam) const;
-  [[nodiscard]] std::vector<Candidate> choose(MatrixView<T> scores) const;
+  void score_row(std::span<T> logits, std::size_t row);
+  void rank(std::size_t beam, std::span<const T> scores, double log_sum);
+  [[nodiscard]] T threshold(std::size_t beam, double log_sum) const;
+  void choose(MatrixView<T> scores);
+  /// Moves on to the chosen candidates; false if all of them have ended.
+  [[nodiscard]] bool advance();
   [[nodiscard]] double normalised(double score) const;
-  void finish(std::vector<Hypothesis> ended);
+  void finish(const std::vector<int>& ids, double score);
   [[nodiscard]] bool can_improve() const;
+  [[nodiscard]] std::vector<int> new_tokens(const Hypothesis& h) const;
 
-  const DecodingRules& rules_;
-  const StopRule& stop_;
+  SearchSettings settings_;
   std::size_t prompt_size_;
   Index max_new_tokens_;
   Index new_tokens_ = 0;
   std::vector<Hypothesis> running_;
+  std::vector<Hypothesis> next_;      // those that running_ becomes
   std::vector<Hypothesis> finished_;  // scores normalised, the best first
+  std::size_t finished_count_ = 0;
+  std::vector<double> log_sums_;       // by row: what a score is to be reduced by
+  std::vector<BeamRanking> rankings_;  // by beam
+  BeamRanking candidates_;
+  BeamRanking going_on_;
 };
 
 }  // namespace solo::inline SOLO_ABI::detail

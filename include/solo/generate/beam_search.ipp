@@ -5,6 +5,7 @@
 #include <solo/generate/beam_search.hpp>
 #include <solo/generate/logits_processors.hpp>
 #include <solo/generate/sampling.hpp>
+#include <solo/generate/token_scores.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -17,116 +18,176 @@ namespace solo::inline SOLO_ABI::detail {
 inline constexpr double kNoBeam = -1e9;
 
 template <Scalar T>
-BeamSearch<T>::BeamSearch(const DecodingRules& rules, const StopRule& stop, std::vector<int> prompt,
+BeamSearch<T>::BeamSearch(const SearchSettings& settings, const std::vector<int>& prompt,
                           Index max_new_tokens)
-    : rules_(rules),
-      stop_(stop),
+    : settings_(settings),
       prompt_size_(prompt.size()),
       max_new_tokens_(max_new_tokens),
-      running_(static_cast<std::size_t>(rules.num_beams)) {
-  for (Hypothesis& beam : running_) beam = {prompt, kNoBeam};
-  running_.front().score = 0.0;
-}
-
-template <Scalar T>
-void BeamSearch<T>::score_row(std::span<T> logits, const Hypothesis& beam) const {
-  log_softmax(logits);
-  process_scores<T>(logits, beam.ids, rules_);
-  if (rules_.do_sample) warp_scores(logits, rules_);
-}
-
-template <Scalar T>
-std::vector<typename BeamSearch<T>::Candidate> BeamSearch<T>::choose(MatrixView<T> scores) const {
-  const auto before = [](const Candidate& a, const Candidate& b) { return a.key > b.key; };
-  const auto ends = static_cast<Index>(rules_.end_tokens.size());
-  const auto count = static_cast<std::size_t>(std::max<Index>(2, 1 + ends) * rules_.num_beams);
-  const Philox random(rules_.seed, static_cast<std::uint64_t>(new_tokens_));
-  std::vector<Candidate> best;  // in order
-  for (std::size_t beam = 0; beam < running_.size(); ++beam) {
-    const Index row = scores.rows == 1 ? 0 : static_cast<Index>(beam);
-    for (Index token = 0; token < scores.cols; ++token) {
-      const double score = running_[beam].score + static_cast<double>(scores.row(row)[token]);
-      Candidate candidate{score, score, beam, static_cast<int>(token)};
-      if (rules_.do_sample && is_finite(score)) {
-        const auto index = beam * static_cast<std::uint64_t>(scores.cols);
-        candidate.key += gumbel(open_uniform(random, index + static_cast<std::uint64_t>(token)));
-      }
-      if (best.size() == count && !before(candidate, best.back())) continue;
-      if (best.size() == count) best.pop_back();
-      best.insert(std::upper_bound(best.begin(), best.end(), candidate, before), candidate);
+      candidates_(
+          static_cast<std::size_t>(settings.rules.min_tokens_to_keep() * settings.rules.num_beams)),
+      going_on_(static_cast<std::size_t>(settings.rules.num_beams)) {
+  const auto beams = static_cast<std::size_t>(settings.rules.num_beams);
+  for (std::vector<Hypothesis>* list : {&running_, &next_, &finished_}) {
+    list->resize(beams);
+    for (Hypothesis& h : *list) {
+      h.ids.reserve(prompt.size() + static_cast<std::size_t>(max_new_tokens));
     }
   }
-  return best;
+  for (Hypothesis& beam : running_) {
+    beam.ids = prompt;
+    beam.score = kNoBeam;
+  }
+  running_.front().score = 0.0;
+  log_sums_.resize(beams);
+  const auto room =
+      static_cast<std::size_t>(settings.rules.min_tokens_to_keep() * settings.rules.num_beams);
+  for (std::size_t beam = 0; beam < beams; ++beam) rankings_.emplace_back(room);
 }
 
 template <Scalar T>
-std::vector<Continuation> BeamSearch<T>::step(MatrixView<T> logits) {
-  for (Index row = 0; row < logits.rows; ++row) {
-    score_row(row_span(logits, row), running_[static_cast<std::size_t>(row)]);
+void BeamSearch<T>::score_row(std::span<T> logits, std::size_t row) {
+  const DecodingRules& rules = settings_.rules;
+  // A ban may come first; what changes scores needs them normalised.
+  if (rules.do_sample || rules.repetition_penalty != 1.0) {
+    log_softmax(logits);
+    log_sums_[row] = 0.0;
+  } else {
+    log_sums_[row] = log_sum_exp(logits);
   }
-  const std::vector<Candidate> candidates = choose(logits);
-  ++new_tokens_;
+  process_scores<T>(logits, running_[row].ids, rules);
+  if (rules.do_sample) warp_scores(logits, rules);
+}
+
+/// No token with a lower score comes into the beam's full ranking.
+template <Scalar T>
+T BeamSearch<T>::threshold(std::size_t beam, double log_sum) const {
+  if (settings_.rules.do_sample) return std::numeric_limits<T>::lowest();
+  const double worst = rankings_[beam].best().back().key;
+  const double score = running_[beam].score;
+  const double rounding = 4.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                          (std::abs(worst) + std::abs(score) + std::abs(log_sum));
+  return static_cast<T>(worst - score + log_sum - rounding);
+}
+
+template <Scalar T>
+void BeamSearch<T>::rank(std::size_t beam, std::span<const T> scores, double log_sum) {
+  const auto size = static_cast<Index>(scores.size());
+  const Philox random(settings_.rules.seed, static_cast<std::uint64_t>(new_tokens_));
+  const auto first = beam * static_cast<std::uint64_t>(size);  // of the beam's random numbers
+  BeamRanking& ranking = rankings_[beam];
+  ranking.clear();
+  T limit = kBanned<T>;
+  const auto next = [&](Index begin) {
+    return kernels<T>().find_not_less(begin, size, scores.data(), limit);
+  };
+  for (Index token = next(0); token < size; token = next(token + 1)) {
+    const double value = static_cast<double>(scores[static_cast<std::size_t>(token)]) - log_sum;
+    const double score = running_[beam].score + static_cast<double>(static_cast<T>(value));
+    BeamCandidate candidate{score, score, beam, static_cast<int>(token)};
+    if (settings_.rules.do_sample && is_finite(score)) {
+      candidate.key += gumbel(open_uniform(random, first + static_cast<std::uint64_t>(token)));
+    }
+    ranking.offer(candidate);
+    if (ranking.full()) limit = threshold(beam, log_sum);
+  }
+}
+
+template <Scalar T>
+void BeamSearch<T>::choose(MatrixView<T> scores) {
+  settings_.pool.for_each(scores.rows, [&](Index row) {
+    score_row(row_span(scores, row), static_cast<std::size_t>(row));
+  });
+  settings_.pool.for_each(static_cast<Index>(running_.size()), [&](Index beam) {
+    const Index row = scores.rows == 1 ? 0 : beam;
+    rank(static_cast<std::size_t>(beam), row_span(scores, row),
+         log_sums_[static_cast<std::size_t>(row)]);
+  });
+  candidates_.clear();
+  for (std::size_t beam = 0; beam < running_.size(); ++beam) {
+    for (const BeamCandidate& candidate : rankings_[beam].best()) candidates_.offer(candidate);
+  }
+}
+
+template <Scalar T>
+bool BeamSearch<T>::advance() {
   const bool full = new_tokens_ >= max_new_tokens_;
-  const auto beams = static_cast<std::size_t>(rules_.num_beams);
-  std::vector<Hypothesis> ended;
-  std::vector<std::pair<Hypothesis, Index>> going_on;
+  const auto beams = static_cast<std::size_t>(settings_.rules.num_beams);
   bool all_ended = true;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& c = candidates[i];
-    Hypothesis h{running_[c.beam].ids, c.score};
-    h.ids.push_back(c.token);
-    const bool has_ended = full || stop_.ended(h.ids);
+  going_on_.clear();
+  for (std::size_t i = 0; i < candidates_.best().size(); ++i) {
+    BeamCandidate c = candidates_.best()[i];
+    std::vector<int>& ids = running_[c.beam].ids;
+    ids.push_back(c.token);
+    const bool has_ended = full || settings_.stop.ended(ids);
+    if (has_ended && i < beams) finish(ids, normalised(c.score));
+    ids.pop_back();
     all_ended = all_ended && has_ended;
-    if (has_ended && i < beams) ended.push_back({h.ids, normalised(c.score)});
-    if (has_ended) h.score += kNoBeam;
-    going_on.emplace_back(std::move(h), logits.rows == 1 ? 0 : static_cast<Index>(c.beam));
+    if (has_ended) c.score += kNoBeam;
+    c.key = c.score;
+    going_on_.offer(c);
   }
-  finish(std::move(ended));
-  std::stable_sort(going_on.begin(), going_on.end(),
-                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
-  going_on.resize(std::min(going_on.size(), beams));
-  running_.clear();
-  std::vector<Continuation> continuations;
-  for (auto& [hypothesis, parent] : going_on) {
-    continuations.push_back({parent, hypothesis.ids.back()});
-    running_.push_back(std::move(hypothesis));
+  const std::vector<BeamCandidate>& chosen = going_on_.best();
+  next_.resize(chosen.size());
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    next_[i].ids = running_[chosen[i].beam].ids;
+    next_[i].ids.push_back(chosen[i].token);
+    next_[i].score = chosen[i].score;
   }
-  if (all_ended || !can_improve()) return {};
-  return continuations;
+  std::swap(running_, next_);
+  return !all_ended;
+}
+
+template <Scalar T>
+void BeamSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& next) {
+  choose(logits);
+  ++new_tokens_;
+  if (!advance() || !can_improve()) return;
+  for (const BeamCandidate& c : going_on_.best()) {
+    next.push_back({logits.rows == 1 ? 0 : static_cast<Index>(c.beam), c.token});
+  }
 }
 
 template <Scalar T>
 double BeamSearch<T>::normalised(double score) const {
-  const double length = std::pow(static_cast<double>(new_tokens_), rules_.length_penalty);
+  const double length = std::pow(static_cast<double>(new_tokens_), settings_.rules.length_penalty);
   // Where the power is 0 or infinite, 0 / 0 and -inf / inf would be no order.
   return score == 0.0 || !is_finite(score) ? score : score / length;
 }
 
 template <Scalar T>
-void BeamSearch<T>::finish(std::vector<Hypothesis> ended) {
-  for (Hypothesis& h : ended) finished_.push_back(std::move(h));
-  std::stable_sort(finished_.begin(), finished_.end(),
-                   [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
-  finished_.resize(std::min(finished_.size(), static_cast<std::size_t>(rules_.num_beams)));
+void BeamSearch<T>::finish(const std::vector<int>& ids, double score) {
+  const auto begin = finished_.begin();
+  const auto place =
+      std::upper_bound(begin, begin + static_cast<std::ptrdiff_t>(finished_count_), score,
+                       [](double s, const Hypothesis& h) { return s > h.score; });
+  if (place == finished_.end()) return;
+  finished_count_ = std::min(finished_count_ + 1, finished_.size());
+  // The last one makes room.
+  const auto end = begin + static_cast<std::ptrdiff_t>(finished_count_);
+  std::rotate(place, end - 1, end);
+  place->ids = ids;
+  place->score = score;
 }
 
 template <Scalar T>
 bool BeamSearch<T>::can_improve() const {
-  const bool enough = static_cast<Index>(finished_.size()) == rules_.num_beams;
+  const bool enough = finished_count_ == finished_.size();
   return normalised(running_.front().score) > (enough ? finished_.back().score : kNoBeam);
 }
 
 template <Scalar T>
+std::vector<int> BeamSearch<T>::new_tokens(const Hypothesis& h) const {
+  return {h.ids.begin() + static_cast<std::ptrdiff_t>(prompt_size_), h.ids.end()};
+}
+
+template <Scalar T>
 std::vector<std::vector<int>> BeamSearch<T>::results() {
-  // Only a vocabulary that runs out of candidates leaves too few finished.
-  for (Hypothesis& h : running_) {
-    if (static_cast<Index>(finished_.size()) >= rules_.num_return_sequences) break;
-    finished_.push_back(std::move(h));
-  }
   std::vector<std::vector<int>> results;
-  for (Index i = 0; i < rules_.num_return_sequences; ++i) {
-    const std::vector<int>& ids = finished_[static_cast<std::size_t>(i)].ids;
-    results.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(prompt_size_), ids.end());
+  const auto count = static_cast<std::size_t>(settings_.rules.num_return_sequences);
+  for (std::size_t i = 0; i < count; ++i) {
+    // Only a vocabulary that runs out of candidates leaves too few finished.
+    results.push_back(
+        new_tokens(i < finished_count_ ? finished_[i] : running_[i - finished_count_]));
   }
   return results;
 }

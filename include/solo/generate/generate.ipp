@@ -31,8 +31,8 @@ void check_prompts(const GPT2<T>& model, std::span<const std::vector<int>> promp
   }
 }
 
-/// Runs the searches of some prompts together: one pass a step over the newest tokens of all
-/// sequences that go on.
+/// The searches of some prompts, run together: one pass a step over the newest tokens of all
+/// sequences that go on. A warm step allocates nothing.
 template <Scalar T>
 class Decoder {
  public:
@@ -43,70 +43,101 @@ class Decoder {
   void run(std::span<const std::vector<int>> prompts, std::vector<std::vector<int>>& results) {
     KeyValueCache<T> cache(model_.config(), static_cast<Index>(prompts.size()),
                            model_.config().n_positions);
-    std::vector<std::unique_ptr<Search<T>>> searches;
-    std::vector<Index> rows;  // of the next logits, by search
-    Batch batch;
-    for (const std::vector<int>& prompt : prompts) {
-      searches.push_back(make_search(prompt));
-      rows.push_back(1);
-      push(batch, 0, prompt);
+    prepare(cache, prompts);
+    while (!batch_.segments.empty()) {
+      order_.resize(batch_.segments.size());
+      std::iota(order_.begin(), order_.end(), Index{0});
+      step(cache, model_.next_logits(batch_, cache, order_, options_.adapter));
     }
-    while (!batch.segments.empty()) {
-      std::vector<Index> sequences(batch.segments.size());
-      std::iota(sequences.begin(), sequences.end(), Index{0});
-      const MatrixView<T> logits = model_.next_logits(batch, cache, sequences, options_.adapter);
-      batch = step(searches, rows, cache, logits);
-    }
-    for (const auto& search : searches) {
-      for (std::vector<int>& ids : search->results()) results.push_back(std::move(ids));
+    for (const Prompt& prompt : prompts_) {
+      for (std::vector<int>& ids : prompt.search->results()) results.push_back(std::move(ids));
     }
   }
 
  private:
-  [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt) const {
-    // The last new token is never run, so that it may lie one beyond the positions.
-    const Index room = model_.config().n_positions + 1 - static_cast<Index>(prompt.size());
-    const Index limit = std::min(rules_.max_new_tokens, room);
-    if (rules_.num_beams > 1) {
-      return std::make_unique<BeamSearch<T>>(rules_, stop_, prompt, limit);
+  struct Prompt {
+    std::unique_ptr<Search<T>> search;
+    Index first = 0;                      // of its rows of the next logits
+    Index rows = 1;                       // 0: finished
+    std::vector<Continuation> next = {};  // what it goes on with
+  };
+  /// Memory for blocks that is taken before the first pass, if so much will be needed; it is not
+  /// touched until then. What goes beyond is taken as the sequences grow.
+  static constexpr Index kPreparedBytes = Index{1} << 30;
+
+  /// The searches, their first pass, and memory for all passes.
+  void prepare(KeyValueCache<T>& cache, std::span<const std::vector<int>> prompts) {
+    const auto blocks_of = [](Index tokens) {
+      return (tokens + KeyValueCache<T>::kBlock - 1) / KeyValueCache<T>::kBlock;
+    };
+    const Index sequences = rules_.num_beams > 1 ? rules_.num_beams : rules_.num_return_sequences;
+    Index blocks = 0;
+    for (const std::vector<int>& prompt : prompts) {
+      // The last new token is never run, so that it may lie one beyond the positions.
+      const auto length = static_cast<Index>(prompt.size());
+      const Index limit = std::min(rules_.max_new_tokens, cache.capacity() + 1 - length);
+      prompts_.push_back(
+          {.search = make_search(prompt, limit), .first = static_cast<Index>(prompts_.size())});
+      prompts_.back().next.reserve(static_cast<std::size_t>(sequences));
+      push(0, prompt);
+      const Index shared = length / KeyValueCache<T>::kBlock;
+      blocks += shared + sequences * (blocks_of(length + limit - 1) - shared);
     }
-    auto search = std::make_unique<TokenSearch<T>>(rules_, stop_, prompt, limit);
+    const Index all = sequences * static_cast<Index>(prompts.size());
+    batch_.ids.reserve(static_cast<std::size_t>(all));
+    batch_.segments.reserve(static_cast<std::size_t>(all));
+    order_.reserve(static_cast<std::size_t>(all));
+    cache.prepare(all, std::min(blocks, kPreparedBytes / cache.block_bytes()));
+  }
+
+  [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt,
+                                                       Index limit) const {
+    const SearchSettings settings{rules_, stop_, *model_.pool()};
+    if (rules_.num_beams > 1) return std::make_unique<BeamSearch<T>>(settings, prompt, limit);
+    auto search = std::make_unique<TokenSearch<T>>(settings, prompt, limit);
     if (options_.on_token) search->stream_to(options_);
     return search;
   }
 
   /// Appends tokens of one sequence, the first at `position`, to the next pass.
-  static void push(Batch& batch, Index position, std::span<const int> tokens) {
-    batch.segments.push_back(
-        {.begin = batch.rows(), .length = static_cast<Index>(tokens.size()), .position = position});
-    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
+  void push(Index position, std::span<const int> tokens) {
+    batch_.segments.push_back({.begin = batch_.rows(),
+                               .length = static_cast<Index>(tokens.size()),
+                               .position = position});
+    batch_.ids.insert(batch_.ids.end(), tokens.begin(), tokens.end());
   }
 
-  /// Hands every search its rows of the logits; returns the next pass, with the cache in its order.
-  [[nodiscard]] static Batch step(std::span<const std::unique_ptr<Search<T>>> searches,
-                                  std::vector<Index>& rows, KeyValueCache<T>& cache,
-                                  MatrixView<T> logits) {
-    Batch batch;
-    std::vector<Index> parents;
-    Index first = 0;
-    for (std::size_t i = 0; i < searches.size(); ++i) {
-      if (rows[i] == 0) continue;  // finished
-      const auto next = searches[i]->step(logits.middle_rows(first, rows[i]));
-      for (const Continuation& c : next) {
-        parents.push_back(first + c.parent);
-        push(batch, cache.length(parents.back()), {&c.token, 1});
+  /// Hands every search its rows of the logits, and makes the next pass, the cache in its order.
+  void step(KeyValueCache<T>& cache, MatrixView<T> logits) {
+    // Several prompts share the threads; one has them for its rows.
+    model_.pool()->for_each(static_cast<Index>(prompts_.size()), [&](Index i) {
+      Prompt& prompt = prompts_[static_cast<std::size_t>(i)];
+      prompt.next.clear();
+      if (prompt.rows == 0) return;
+      prompt.search->step(logits.middle_rows(prompt.first, prompt.rows), prompt.next);
+    });
+    batch_.ids.clear();
+    batch_.segments.clear();
+    order_.clear();
+    for (Prompt& prompt : prompts_) {
+      const Index first = static_cast<Index>(order_.size());
+      for (const Continuation& c : prompt.next) {
+        order_.push_back(prompt.first + c.parent);
+        push(cache.length(order_.back()), {&c.token, 1});
       }
-      first += rows[i];
-      rows[i] = static_cast<Index>(next.size());
+      prompt.first = first;
+      prompt.rows = static_cast<Index>(prompt.next.size());
     }
-    cache.reorder(parents);
-    return batch;
+    cache.reorder(order_);
   }
 
   const GPT2<T>& model_;
   const DecodingRules& rules_;
   const GenerateOptions& options_;
   StopRule stop_;
+  std::vector<Prompt> prompts_;
+  Batch batch_;               // the next pass
+  std::vector<Index> order_;  // the cache's sequences it runs
 };
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 
 #include <solo/core/scalar.hpp>
 #include <solo/generate/options.hpp>
+#include <solo/generate/token_scores.hpp>
 
 #include <span>
 
@@ -15,8 +16,12 @@ namespace solo::inline SOLO_ABI::detail {
 template <Scalar T>
 void require_no_nan(std::span<const T> logits);
 
-/// Logits become log-probabilities. Throws NumericError ("numeric.logits") for NaN, +inf, or if no
-/// logit is finite.
+/// log Σ exp(logit). Throws NumericError ("numeric.logits") for NaN, +inf, or if no logit is
+/// finite.
+template <Scalar T>
+[[nodiscard]] double log_sum_exp(std::span<T> logits);
+
+/// Logits become log-probabilities. Throws as log_sum_exp().
 template <Scalar T>
 void log_softmax(std::span<T> scores);
 

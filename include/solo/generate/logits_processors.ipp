@@ -3,18 +3,15 @@
 
 #include <solo/core/error.hpp>
 #include <solo/generate/logits_processors.hpp>
+#include <solo/kernels/scratch.hpp>
 #include <solo/kernels/table.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
-#include <limits>
-#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
-
-template <Scalar T>
-inline constexpr T kBanned = -std::numeric_limits<T>::infinity();
 
 /// Bans all but the best tokens: the `least` best, and those after them as long as more(token).
 /// more() sees every token that stays, in order. Of equal scores the last comes first, as in
@@ -23,31 +20,34 @@ template <Scalar T, class More>
 void keep_best(std::span<T> scores, Index least, const More& more) {
   const auto at = [&](int token) -> T& { return scores[static_cast<std::size_t>(token)]; };
   const auto worse = [&](int a, int b) { return at(a) < at(b) || (at(a) == at(b) && a < b); };
-  std::vector<int> heap;
-  for (int token = 0; token < static_cast<int>(scores.size()); ++token) {
-    if (at(token) > kBanned<T>) heap.push_back(token);
-  }
-  std::make_heap(heap.begin(), heap.end(), worse);
-  for (Index taken = 0; !heap.empty(); ++taken) {
-    const bool stays = more(heap.front());
+  int* const heap = thread_buffer<int, kTokens>(static_cast<Index>(scores.size()));
+  int* end = heap;
+  for_allowed<T>(scores, [&](int token) { *end++ = token; });
+  std::make_heap(heap, end, worse);
+  for (Index taken = 0; end != heap; ++taken) {
+    const bool stays = more(*heap);
     if (!stays && taken >= least) break;
-    std::pop_heap(heap.begin(), heap.end(), worse);
-    heap.pop_back();
+    std::pop_heap(heap, end, worse);
+    --end;
   }
-  for (const int token : heap) at(token) = kBanned<T>;
+  for (const int* token = heap; token != end; ++token) at(*token) = kBanned<T>;
 }
 
 template <Scalar T>
 void require_no_nan(std::span<const T> logits) {
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) {
+  const auto size = static_cast<Index>(logits.size());
+  const auto next = [&](Index begin) {  // NaN or infinity
+    return kernels<T>().find_not_less(begin, size, logits.data(), -kBanned<T>);
+  };
+  for (Index i = next(0); i < size; i = next(i + 1)) {
+    if (std::isnan(logits[static_cast<std::size_t>(i)])) {
       fail<NumericError>("numeric.logits", "the logit of token ", i, " is NaN");
     }
   }
 }
 
 template <Scalar T>
-void log_softmax(std::span<T> scores) {
+double log_sum_exp(std::span<T> scores) {
   require_no_nan<T>(scores);
   const LogitSums sums =
       kernels<T>().logit_sums(static_cast<Index>(scores.size()), scores.data(), false);
@@ -55,17 +55,26 @@ void log_softmax(std::span<T> scores) {
   if (!is_finite(log_sum)) {
     fail<NumericError>("numeric.logits", "the largest logit is ", sums.top);
   }
+  return log_sum;
+}
+
+template <Scalar T>
+void log_softmax(std::span<T> scores) {
+  const double log_sum = log_sum_exp(scores);
   for (T& score : scores) score = static_cast<T>(static_cast<double>(score) - log_sum);
 }
 
 template <Scalar T>
 void penalise_repetition(std::span<T> scores, std::span<const int> ids, double penalty) {
   const T factor = static_cast<T>(penalty);
-  std::vector<int> distinct(ids.begin(), ids.end());
-  std::sort(distinct.begin(), distinct.end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  for (const int id : distinct) {
-    T& score = scores[static_cast<std::size_t>(id)];
+  // Room for more than there are, so that growing sequences rarely ask for memory.
+  int* const distinct =
+      thread_buffer<int, kTokens>(static_cast<Index>(std::bit_ceil(ids.size() + 1024)));
+  int* end = std::copy(ids.begin(), ids.end(), distinct);
+  std::sort(distinct, end);
+  end = std::unique(distinct, end);
+  for (const int* id = distinct; id != end; ++id) {
+    T& score = scores[static_cast<std::size_t>(*id)];
     score = score < 0 ? score * factor : score / factor;
   }
 }
@@ -84,21 +93,32 @@ void ban_repeated_ngrams(std::span<T> scores, std::span<const int> ids, Index n)
 
 template <Scalar T>
 void keep_top_k(std::span<T> scores, Index k) {
-  if (k >= static_cast<Index>(scores.size())) return;
-  std::vector<T> copy(scores.begin(), scores.end());
-  const auto kth = copy.begin() + (k - 1);
-  std::nth_element(copy.begin(), kth, copy.end(), std::greater<T>());
-  for (T& score : scores) {
-    if (score < *kth) score = kBanned<T>;
+  const auto size = static_cast<Index>(scores.size());
+  if (k >= size) return;
+  T* const heap = thread_buffer<T, kTokenScores>(k);  // the k largest so far, the smallest in front
+  std::copy_n(scores.begin(), k, heap);
+  std::make_heap(heap, heap + k, std::greater<T>());
+  const auto next = [&](Index begin) {
+    return kernels<T>().find_not_less(begin, size, scores.data(), *heap);
+  };
+  for (Index i = next(k); i < size; i = next(i + 1)) {
+    const T score = scores[static_cast<std::size_t>(i)];
+    if (score == *heap) continue;
+    std::pop_heap(heap, heap + k, std::greater<T>());
+    heap[k - 1] = score;
+    std::push_heap(heap, heap + k, std::greater<T>());
   }
+  const T least = *heap;
+  for (T& score : scores) score = score < least ? kBanned<T> : score;
 }
 
 template <Scalar T>
 void keep_top_p(std::span<T> scores, double p, Index least) {
-  const T top = *std::max_element(scores.begin(), scores.end());
+  const T top = maximum<T>(scores);
   const auto weight = [top](T score) { return std::exp(static_cast<double>(score - top)); };
   double sum = 0.0;
-  for (const T score : scores) sum += weight(score);
+  for_allowed<T>(scores,
+                 [&](int token) { sum += weight(scores[static_cast<std::size_t>(token)]); });
   double better = 0.0;  // the weight of all better tokens
   keep_best(scores, least, [&](int token) {
     const bool stays = better < p * sum;
@@ -109,7 +129,7 @@ void keep_top_p(std::span<T> scores, double p, Index least) {
 
 template <Scalar T>
 void keep_min_p(std::span<T> scores, double p, Index least) {
-  const T top = *std::max_element(scores.begin(), scores.end());
+  const T top = maximum<T>(scores);
   keep_best(scores, least, [&](int token) {
     return std::exp(static_cast<double>(scores[static_cast<std::size_t>(token)] - top)) >= p;
   });
@@ -139,6 +159,7 @@ void warp_scores(std::span<T> scores, const DecodingRules& rules) {
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                                                                  \
   template void require_no_nan<T>(std::span<const T>);                                       \
+  template double log_sum_exp<T>(std::span<T>);                                              \
   template void log_softmax<T>(std::span<T>);                                                \
   template void penalise_repetition<T>(std::span<T>, std::span<const int>, double);          \
   template void ban_repeated_ngrams<T>(std::span<T>, std::span<const int>, Index);           \

@@ -3,7 +3,10 @@
 /// How the sequences of one prompt go on: what greedy decoding, sampling and beam search share.
 #pragma once
 
+#include <solo/core/parallel.hpp>
 #include <solo/core/view.hpp>
+#include <solo/generate/options.hpp>
+#include <solo/generate/stop_rule.hpp>
 
 #include <span>
 #include <vector>
@@ -14,6 +17,13 @@ namespace solo::inline SOLO_ABI::detail {
 struct Continuation {
   Index parent = 0;
   int token = 0;
+};
+
+/// What the searches of a call share.
+struct SearchSettings {
+  const DecodingRules& rules;
+  const StopRule& stop;
+  ThreadPool& pool;
 };
 
 /// The sequences of one prompt. Sees nothing of other prompts, so that a prompt gives the same
@@ -27,8 +37,9 @@ class Search {
   virtual ~Search() = default;
 
   /// Takes the logits that follow the sequences of the last step (one row, the prompt's, in the
-  /// first), which it may overwrite, and says what to run next; nothing: it has finished.
-  [[nodiscard]] virtual std::vector<Continuation> step(MatrixView<T> logits) = 0;
+  /// first), which it may overwrite, and says what to run next; nothing: it has finished. A warm
+  /// step allocates nothing.
+  virtual void step(MatrixView<T> logits, std::vector<Continuation>& next) = 0;
   /// The new tokens of the returned sequences, the best first.
   [[nodiscard]] virtual std::vector<std::vector<int>> results() = 0;
 };

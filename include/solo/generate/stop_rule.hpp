@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
@@ -24,11 +25,13 @@ class StopRule {
 
  private:
   [[nodiscard]] bool completes_stop_string(std::span<const int> ids) const;
+  /// Whether the text without its last `rest` bytes, all in the last token, ends with `stop`.
+  [[nodiscard]] bool text_ends(std::span<const int> ids, std::size_t rest,
+                               std::string_view stop) const;
 
   std::vector<int> end_tokens_;
   std::span<const std::string> stop_strings_;
   const Tokenizer* tokenizer_;
-  std::size_t longest_ = 0;
 };
 
 }  // namespace solo::inline SOLO_ABI::detail

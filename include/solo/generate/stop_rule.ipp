@@ -12,32 +12,39 @@ namespace solo::inline SOLO_ABI::detail {
 SOLO_INLINE StopRule::StopRule(std::vector<int> end_tokens, const GenerateOptions& options)
     : end_tokens_(std::move(end_tokens)),
       stop_strings_(options.stop_strings),
-      tokenizer_(options.tokenizer) {
-  for (const std::string& text : stop_strings_) longest_ = std::max(longest_, text.size());
-}
+      tokenizer_(options.tokenizer) {}
 
 SOLO_INLINE bool StopRule::is_end_token(int token) const {
   return std::find(end_tokens_.begin(), end_tokens_.end(), token) != end_tokens_.end();
 }
 
 SOLO_INLINE bool StopRule::ended(std::span<const int> ids) const {
-  return is_end_token(ids.back()) || (longest_ > 0 && completes_stop_string(ids));
+  return is_end_token(ids.back()) || (!stop_strings_.empty() && completes_stop_string(ids));
 }
 
 SOLO_INLINE bool StopRule::completes_stop_string(std::span<const int> ids) const {
-  // The last token, and as much before it as a stop string can need.
-  std::string text(tokenizer_->token(ids.back()));
-  std::size_t before = 0;
-  for (std::size_t i = ids.size() - 1; i > 0 && before < longest_; --i) {
-    const std::string_view token = tokenizer_->token(ids[i - 1]);
-    text.insert(0, token);
-    before += token.size();
-  }
+  const std::size_t last = tokenizer_->token(ids.back()).size();
   return std::any_of(stop_strings_.begin(), stop_strings_.end(), [&](const std::string& stop) {
-    // It must end in the last token: begin behind before - stop.size().
-    const std::size_t first = before < stop.size() ? 0 : before - stop.size() + 1;
-    return text.find(stop, first) != std::string::npos;
+    for (std::size_t rest = 0; rest < last; ++rest) {
+      if (text_ends(ids, rest, stop)) return true;
+    }
+    return false;
   });
+}
+
+SOLO_INLINE bool StopRule::text_ends(std::span<const int> ids, std::size_t rest,
+                                     std::string_view stop) const {
+  std::string_view token = tokenizer_->token(ids.back());
+  token.remove_suffix(rest);
+  for (;;) {
+    const std::size_t count = std::min(token.size(), stop.size());
+    if (token.substr(token.size() - count) != stop.substr(stop.size() - count)) return false;
+    stop.remove_suffix(count);
+    if (stop.empty()) return true;
+    ids = ids.first(ids.size() - 1);
+    if (ids.empty()) return false;
+    token = tokenizer_->token(ids.back());
+  }
 }
 
 }  // namespace solo::inline SOLO_ABI::detail

@@ -3,9 +3,7 @@
 /// Greedy decoding and sampling: sequences that go on independently of each other.
 #pragma once
 
-#include <solo/generate/options.hpp>
 #include <solo/generate/search.hpp>
-#include <solo/generate/stop_rule.hpp>
 #include <solo/generate/text_stream.hpp>
 
 #include <optional>
@@ -19,24 +17,24 @@ template <Scalar T>
 class TokenSearch final : public Search<T> {
  public:
   /// `max_new_tokens` >= 1.
-  TokenSearch(const DecodingRules& rules, const StopRule& stop, const std::vector<int>& prompt,
-              Index max_new_tokens);
+  TokenSearch(const SearchSettings& settings, const std::vector<int>& prompt, Index max_new_tokens);
   /// Tells the text of the tokens to options.on_token.
   void stream_to(const GenerateOptions& options);
 
-  [[nodiscard]] std::vector<Continuation> step(MatrixView<T> logits) override;
+  void step(MatrixView<T> logits, std::vector<Continuation>& next) override;
   [[nodiscard]] std::vector<std::vector<int>> results() override;
 
  private:
+  void process_row(std::span<T> scores, std::size_t sequence) const;
   [[nodiscard]] int next_token(std::span<const T> scores, std::size_t sequence) const;
   void tell(int token, bool finished);
 
-  const DecodingRules& rules_;
-  const StopRule& stop_;
+  SearchSettings settings_;
   std::size_t prompt_size_;
   Index max_new_tokens_;
   std::vector<std::vector<int>> sequences_;  // prompt and new tokens
   std::vector<std::size_t> running_;         // the sequence of each row of the next logits
+  std::vector<int> tokens_;                  // what they go on with
   const Tokenizer* tokenizer_ = nullptr;
   std::optional<TextStream> stream_;
 };

@@ -10,14 +10,18 @@
 namespace solo::inline SOLO_ABI::detail {
 
 template <Scalar T>
-TokenSearch<T>::TokenSearch(const DecodingRules& rules, const StopRule& stop,
-                            const std::vector<int>& prompt, Index max_new_tokens)
-    : rules_(rules),
-      stop_(stop),
+TokenSearch<T>::TokenSearch(const SearchSettings& settings, const std::vector<int>& prompt,
+                            Index max_new_tokens)
+    : settings_(settings),
       prompt_size_(prompt.size()),
       max_new_tokens_(max_new_tokens),
-      sequences_(static_cast<std::size_t>(rules.num_return_sequences), prompt) {
-  for (std::size_t i = 0; i < sequences_.size(); ++i) running_.push_back(i);
+      sequences_(static_cast<std::size_t>(settings.rules.num_return_sequences)),
+      tokens_(sequences_.size()) {
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    sequences_[i].reserve(prompt.size() + static_cast<std::size_t>(max_new_tokens));
+    sequences_[i] = prompt;
+    running_.push_back(i);
+  }
 }
 
 template <Scalar T>
@@ -27,35 +31,41 @@ void TokenSearch<T>::stream_to(const GenerateOptions& options) {
 }
 
 template <Scalar T>
-std::vector<Continuation> TokenSearch<T>::step(MatrixView<T> logits) {
-  std::vector<Continuation> continuations;
-  std::vector<std::size_t> running;
+void TokenSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& next) {
+  // In the first step all sequences are the prompt, and share its row.
+  const auto row_of = [&](std::size_t i) { return logits.rows == 1 ? 0 : static_cast<Index>(i); };
+  settings_.pool.for_each(logits.rows, [&](Index row) {
+    process_row(row_span(logits, row), running_[static_cast<std::size_t>(row)]);
+  });
+  settings_.pool.for_each(static_cast<Index>(running_.size()), [&](Index index) {
+    const auto i = static_cast<std::size_t>(index);
+    tokens_[i] = next_token(row_span(logits, row_of(i)), running_[i]);
+  });
+  std::size_t left = 0;
   for (std::size_t i = 0; i < running_.size(); ++i) {
-    // In the first step all sequences are the prompt, and share its row.
-    const Index row = logits.rows == 1 ? 0 : static_cast<Index>(i);
     std::vector<int>& ids = sequences_[running_[i]];
-    const std::span<T> scores = row_span(logits, row);
-    if (i == 0 || row != 0) {
-      require_no_nan<T>(scores);
-      process_scores<T>(scores, ids, rules_);
-      if (rules_.do_sample) warp_scores(scores, rules_);
-    }
-    ids.push_back(next_token(scores, running_[i]));
+    ids.push_back(tokens_[i]);
     const bool full = static_cast<Index>(ids.size() - prompt_size_) >= max_new_tokens_;
-    const bool finished = full || stop_.ended(ids);
-    tell(ids.back(), finished);
+    const bool finished = full || settings_.stop.ended(ids);
+    tell(tokens_[i], finished);
     if (finished) continue;
-    continuations.push_back({row, ids.back()});
-    running.push_back(running_[i]);
+    next.push_back({row_of(i), tokens_[i]});
+    running_[left++] = running_[i];
   }
-  running_ = std::move(running);
-  return continuations;
+  running_.resize(left);
+}
+
+template <Scalar T>
+void TokenSearch<T>::process_row(std::span<T> scores, std::size_t sequence) const {
+  require_no_nan<T>(scores);
+  process_scores<T>(scores, sequences_[sequence], settings_.rules);
+  if (settings_.rules.do_sample) warp_scores(scores, settings_.rules);
 }
 
 template <Scalar T>
 int TokenSearch<T>::next_token(std::span<const T> scores, std::size_t sequence) const {
-  if (!rules_.do_sample) return best_token(scores);
-  const Philox random(rules_.seed, sequence);
+  if (!settings_.rules.do_sample) return best_token(scores);
+  const Philox random(settings_.rules.seed, sequence);
   return draw_token(scores, open_uniform(random, sequences_[sequence].size() - prompt_size_));
 }
 
@@ -63,7 +73,7 @@ template <Scalar T>
 void TokenSearch<T>::tell(int token, bool finished) {
   if (!stream_) return;
   // A final end token is no text.
-  if (!(finished && stop_.is_end_token(token))) stream_->push(tokenizer_->token(token));
+  if (!(finished && settings_.stop.is_end_token(token))) stream_->push(tokenizer_->token(token));
   if (finished) stream_->finish();
 }
 

@@ -17,9 +17,13 @@ T* thread_buffer(Index size) {
 }
 
 /// Slots: the packed left operand of a product (used by the calling thread while workers read it),
-/// the packed right operand, and the attention's panels.
+/// the packed right operand, the attention's panels; scores, numbers and sums of tokens to choose
+/// from.
 inline constexpr int kPackedLeft = 0;
 inline constexpr int kPackedRight = 1;
 inline constexpr int kAttention = 2;
+inline constexpr int kTokenScores = 3;
+inline constexpr int kTokens = 4;
+inline constexpr int kTokenSums = 5;
 
 }  // namespace solo::inline SOLO_ABI::detail

@@ -238,6 +238,10 @@ struct KernelTable {
   detail::LogitSums (*logit_sums)(Index n, T* x, bool keep) = nullptr;
   /// x = a · x + b
   void (*affine)(Index n, T a, T b, T* x) = nullptr;
+  /// The largest element; NaN are passed over, −∞ for none.
+  T (*maximum)(Index n, const T* x) = nullptr;
+  /// The first element from `begin` on that is not less than the limit (NaN is not); n for none.
+  Index (*find_not_less)(Index begin, Index n, const T* x, T limit) = nullptr;
 
   /// Elements of scratch that a head with this many keys needs, backward included.
   Index (*attention_scratch)(Index keys, Index dim) = nullptr;

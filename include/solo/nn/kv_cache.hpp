@@ -39,6 +39,9 @@ class KeyValueCache {
   [[nodiscard]] Index sequences() const noexcept { return count_; }
   [[nodiscard]] Index capacity() const noexcept { return capacity_; }
   [[nodiscard]] Index length(Index sequence) const { return at(sequence).length; }
+  [[nodiscard]] Index block_bytes() const {
+    return checked_product(block_size_, static_cast<Index>(sizeof(T)));
+  }
   /// Blocks that memory was taken for.
   [[nodiscard]] Index blocks() const noexcept { return static_cast<Index>(blocks_.size()); }
   /// Takes the memory for this many sequences and blocks: as long as no more are in use, nothing is

@@ -22,6 +22,8 @@ inline KernelTable<Real> make_table(Isa isa) {
           .norm_gradients = norm_gradients_row,
           .logit_sums = logit_sums_row,
           .affine = affine_row,
+          .maximum = row_maximum,
+          .find_not_less = find_not_less,
           .attention_scratch = attention_scratch,
           .attention = attention_head,
           .attention_backward = attention_head_backward,

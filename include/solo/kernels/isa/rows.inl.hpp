@@ -168,6 +168,19 @@ inline void norm_gradients_row(const NormBackwardRow<Real>& row) {
   return best;
 }
 
+/// The first element from `begin` on that is not less than the limit (NaN is not); n for none.
+inline Index find_not_less(Index begin, Index n, const Real* x, Real limit) {
+  const Vec bound = splat(limit);
+  Index i = begin;
+  for (; i + kLanes <= n; i += kLanes) {
+    if (all_less(load(x + i), bound)) continue;
+    while (x[i] < limit) ++i;
+    return i;
+  }
+  while (i < n && x[i] < limit) ++i;
+  return i;
+}
+
 [[gnu::noinline]] inline LogitSums logit_sums_row(Index n, Real* x, bool keep) {
   const Real top = row_maximum(n, x);
   Wide sum = wide_zero();

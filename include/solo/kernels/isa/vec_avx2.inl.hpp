@@ -51,6 +51,10 @@ inline Vec max(Vec a, Vec b) {
 inline Vec min(Vec a, Vec b) {
   return _mm256_min_ps(a, b);
 }
+/// Whether every element of a is less than the one of b.
+inline bool all_less(Vec a, Vec b) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xFF;
+}
 inline Vec sqrt(Vec a) {
   return _mm256_sqrt_ps(a);
 }

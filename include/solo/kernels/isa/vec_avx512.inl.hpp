@@ -48,6 +48,10 @@ inline Vec max(Vec a, Vec b) {
 inline Vec min(Vec a, Vec b) {
   return _mm512_maskz_min_ps(0xFFFF, a, b);
 }
+/// Whether every element of a is less than the one of b.
+inline bool all_less(Vec a, Vec b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xFFFF;
+}
 inline Vec sqrt(Vec a) {
   return _mm512_maskz_sqrt_ps(0xFFFF, a);
 }

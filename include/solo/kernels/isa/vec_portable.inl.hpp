@@ -50,6 +50,12 @@ inline Vec max(Vec a, Vec b) {
 inline Vec min(Vec a, Vec b) {
   return a < b ? a : b;
 }
+/// Whether every element of a is less than the one of b.
+inline bool all_less(Vec a, Vec b) {
+  bool all = true;
+  for (Index i = 0; i < kLanes; ++i) all = all && a[i] < b[i];
+  return all;
+}
 inline Vec sqrt(Vec a) {
   for (Index i = 0; i < kLanes; ++i) a[i] = std::sqrt(a[i]);
   return a;

@@ -6,7 +6,9 @@
 #include <solo/data/batch.hpp>
 #include <solo/data/example.hpp>
 
+#include <cstddef>
 #include <span>
+#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
@@ -22,10 +24,29 @@ struct CollateOptions {
 
 namespace detail {
 
-/// The ragged batch of these examples, in their order. An example of which no row is left (none is
-/// scored, and keep_last is off) has no segment.
-[[nodiscard]] Batch collate(std::span<const Example* const> examples,
-                            const CollateOptions& options);
+/// What making a batch takes besides the batch.
+struct CollateScratch {
+  std::vector<const Example*> examples;
+  std::vector<std::size_t> rows;   ///< by example: rows that it needs
+  std::vector<Index> groups;       ///< by example: its group of equal contexts, or -1
+  std::vector<Index> parents;      ///< by group: the segment of its context, or -1
+  std::vector<std::size_t> order;  ///< of the examples with a context, by context
+};
+
+}  // namespace detail
+
+/// A batch that is made again and again: it takes no memory from the system any more once it has
+/// held the largest.
+struct BatchBuffer {
+  Batch batch = {};
+  detail::CollateScratch scratch = {};
+};
+
+namespace detail {
+
+/// Makes `buffer.batch` the ragged batch of buffer.scratch.examples, in their order. An example of
+/// which no row is left (none is scored, and keep_last is off) has no segment.
+void collate(BatchBuffer& buffer, const CollateOptions& options);
 
 }  // namespace detail
 }  // namespace solo::inline SOLO_ABI

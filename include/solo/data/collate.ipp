@@ -4,6 +4,7 @@
 #include <solo/data/collate.hpp>
 
 #include <algorithm>
+#include <compare>
 #include <numeric>
 
 namespace solo::inline SOLO_ABI {
@@ -27,20 +28,24 @@ namespace detail {
   return std::span(example.ids).first(length > 1 ? length - 1 : 0);
 }
 
-/// For every example the number of its group of equal contexts, or -1 if it stands alone. (The last
-/// context token belongs to the context too; that it differs is no reason not to share the rest.)
-[[nodiscard]] SOLO_INLINE std::vector<Index> context_groups(
-    std::span<const Example* const> examples, const std::vector<std::size_t>& rows) {
-  std::vector<Index> groups(examples.size(), -1);
-  std::vector<std::size_t> order(examples.size());
+/// Fills scratch.groups: for every example the number of its group of equal contexts, or -1 if it
+/// stands alone. (The last context token belongs to the context too; that it differs is no reason
+/// not to share the rest.)
+SOLO_INLINE void find_context_groups(CollateScratch& scratch) {
+  std::vector<std::size_t>& order = scratch.order;
+  order.resize(scratch.examples.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto context = [&](std::size_t i) { return shareable_context(*examples[i]); };
-  std::erase_if(order,
-                [&](std::size_t i) { return context(i).empty() || rows[i] <= context(i).size(); });
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+  const auto context = [&](std::size_t i) { return shareable_context(*scratch.examples[i]); };
+  std::erase_if(order, [&](std::size_t i) {
+    return context(i).empty() || scratch.rows[i] <= context(i).size();
+  });
+  // Not stable_sort, which allocates.
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     const auto x = context(a);
     const auto y = context(b);
-    return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
+    const auto sign =
+        std::lexicographical_compare_three_way(x.begin(), x.end(), y.begin(), y.end());
+    return sign < 0 || (sign == 0 && a < b);
   });
   const auto equal = [&](std::size_t a, std::size_t b) {
     return std::ranges::equal(context(a), context(b));
@@ -51,10 +56,9 @@ namespace detail {
       ++group;
       continue;
     }
-    groups[order[i - 1]] = group;
-    groups[order[i]] = group;
+    scratch.groups[order[i - 1]] = group;
+    scratch.groups[order[i]] = group;
   }
-  return groups;
 }
 
 /// Appends the rows [first, last) of an example as a segment.
@@ -72,32 +76,38 @@ SOLO_INLINE void append_segment(Batch& batch, const Example& example, std::size_
   }
 }
 
-SOLO_INLINE Batch collate(std::span<const Example* const> examples, const CollateOptions& options) {
-  Batch batch;
-  batch.examples = static_cast<Index>(examples.size());
-  std::vector<std::size_t> rows(examples.size());
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    rows[i] = rows_needed(*examples[i], options.keep_last);
+SOLO_INLINE void collate(BatchBuffer& buffer, const CollateOptions& options) {
+  CollateScratch& scratch = buffer.scratch;
+  Batch& batch = buffer.batch;
+  const std::size_t count = scratch.examples.size();
+  batch.ids.clear();
+  batch.targets.clear();
+  batch.segments.clear();
+  batch.examples = static_cast<Index>(count);
+  batch.scored_tokens = 0;
+  scratch.rows.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    scratch.rows[i] = rows_needed(*scratch.examples[i], options.keep_last);
   }
-  std::vector<Index> groups(examples.size(), -1);
-  if (options.share_context) groups = context_groups(examples, rows);
-  std::vector<Index> parents(examples.size(), -1);  // segment of each group's context
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    const Example& example = *examples[i];
-    if (rows[i] == 0) continue;
-    if (groups[i] < 0) {
-      append_segment(batch, example, 0, rows[i], -1);
+  scratch.groups.assign(count, -1);
+  scratch.parents.assign(count, -1);
+  if (options.share_context) find_context_groups(scratch);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Example& example = *scratch.examples[i];
+    const std::size_t rows = scratch.rows[i];
+    if (rows == 0) continue;
+    if (scratch.groups[i] < 0) {
+      append_segment(batch, example, 0, rows, -1);
       continue;
     }
     const std::size_t shared = shareable_context(example).size();
-    Index& parent = parents[static_cast<std::size_t>(groups[i])];
+    Index& parent = scratch.parents[static_cast<std::size_t>(scratch.groups[i])];
     if (parent < 0) {
       parent = static_cast<Index>(batch.segments.size());
       append_segment(batch, example, 0, shared, -1);
     }
-    append_segment(batch, example, shared, rows[i], parent);
+    append_segment(batch, example, shared, rows, parent);
   }
-  return batch;
 }
 
 }  // namespace detail

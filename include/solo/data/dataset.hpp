@@ -78,11 +78,17 @@ class Dataset {
   /// Batch number `step`: a pure function of the data and the options. An epoch has every example
   /// once; then the data start over, shuffled anew. Throws ConfigError "data.options".
   [[nodiscard]] Batch batch(const BatchOptions& options = {}) const;
+  /// The same in a buffer that is kept from batch to batch; the result is buffer.batch.
+  const Batch& batch(const BatchOptions& options, BatchBuffer& buffer) const;
   /// A batch of the examples with these numbers. Throws ConfigError "data.index".
   [[nodiscard]] Batch batch_of(std::span<const Index> indices,
                                const CollateOptions& options = {}) const;
 
  private:
+  /// A batch of the examples index(0) … index(count - 1).
+  template <class F>
+  const Batch& collate(Index count, const F& index, const CollateOptions& options,
+                       BatchBuffer& buffer) const;
   [[nodiscard]] static Dataset from_sequences(std::vector<std::vector<int>>&& sequences,
                                               const DatasetOptions& options);
   explicit Dataset(detail::ExampleList list) : list_(std::move(list)) {}

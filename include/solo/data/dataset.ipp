@@ -9,7 +9,7 @@
 #include <solo/text/tokenizer.hpp>
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
@@ -104,7 +104,16 @@ SOLO_INLINE std::int64_t Dataset::steps_per_epoch(Index batch_size) const {
   return size() == 0 ? 0 : (size() - 1) / batch_size + 1;
 }
 
-SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
+template <class F>
+const Batch& Dataset::collate(Index count, const F& index, const CollateOptions& options,
+                              BatchBuffer& buffer) const {
+  buffer.scratch.examples.clear();
+  for (Index i = 0; i < count; ++i) buffer.scratch.examples.push_back(&(*this)[index(i)]);
+  detail::collate(buffer, options);
+  return buffer.batch;
+}
+
+SOLO_INLINE const Batch& Dataset::batch(const BatchOptions& options, BatchBuffer& buffer) const {
   const std::int64_t steps = steps_per_epoch(options.size);
   if (options.step < 0) {
     fail<ConfigError>("data.options", "step: expected at least 0, found ", options.step);
@@ -112,27 +121,31 @@ SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
   if (steps == 0) fail<ConfigError>("data.options", "a data set without examples has no batch");
   const std::int64_t epoch = options.step / steps;
   const Index first = options.step % steps * options.size;
-  std::vector<Index> indices(static_cast<std::size_t>(std::min(options.size, size() - first)));
-  std::iota(indices.begin(), indices.end(), first);
-  if (options.shuffle) {
-    const Permutation permutation(static_cast<std::uint64_t>(size()), options.seed,
-                                  static_cast<std::uint64_t>(epoch));
-    for (Index& i : indices) {
-      i = static_cast<Index>(permutation(static_cast<std::uint64_t>(i)));
-    }
-  }
-  Batch batch = batch_of(indices, {.share_context = options.share_context, .keep_last = false});
-  batch.seed = options.seed;
-  batch.step = options.step;
-  return batch;
+  const Permutation permutation(static_cast<std::uint64_t>(size()), options.seed,
+                                static_cast<std::uint64_t>(epoch));
+  const auto index = [&](Index i) {
+    const auto place = static_cast<std::uint64_t>(first + i);
+    return static_cast<Index>(options.shuffle ? permutation(place) : place);
+  };
+  collate(std::min(options.size, size() - first), index, {.share_context = options.share_context},
+          buffer);
+  buffer.batch.seed = options.seed;
+  buffer.batch.step = options.step;
+  return buffer.batch;
+}
+
+SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
+  BatchBuffer buffer;
+  batch(options, buffer);
+  return std::move(buffer.batch);
 }
 
 SOLO_INLINE Batch Dataset::batch_of(std::span<const Index> indices,
                                     const CollateOptions& options) const {
-  std::vector<const Example*> examples;
-  examples.reserve(indices.size());
-  for (const Index i : indices) examples.push_back(&(*this)[i]);
-  return detail::collate(examples, options);
+  BatchBuffer buffer;
+  const auto index = [&](Index i) { return indices[static_cast<std::size_t>(i)]; };
+  collate(static_cast<Index>(indices.size()), index, options, buffer);
+  return std::move(buffer.batch);
 }
 
 }  // namespace solo::inline SOLO_ABI

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
@@ -199,9 +200,7 @@ Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& con
                          std::span<const int> ids) {
   Index* const positions = context.tape.template scratch<Index>(static_cast<Index>(ids.size()));
   for (const Segment& s : context.segments) {
-    for (Index i = 0; i < s.length; ++i) {
-      positions[s.begin + i] = s.position + i;
-    }
+    std::iota(positions + s.begin, positions + s.begin + s.length, s.position);
   }
   const Var<T> h = embedding<T>(context.tape, {.ids = ids,
                                                .positions = {positions, ids.size()},
@@ -232,11 +231,11 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
   for (int i = 1; i < outputs; ++i) {
     const Var<T> input = h;
     const Var<T> raw = blocks[at(i - 1)]->forward(context, config, input);
-    if (!(input == sources[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
+    if (!(input == sources[i - 1]) || last_reader(i - 1) < i) tape.release(input);
     h = raw;
     if (hooks.block != nullptr) {
       for (const int source : hooks.sources[at(i)]) {
-        const Var<T> from = source == i ? raw : sources[at(source)];
+        const Var<T> from = source == i ? raw : sources[source];
         const Var<T> delta = hooks.block->delta(tape, {source, i}, from);
         const Var<T> corrected = add(tape, h, delta);
         if (!(delta == from)) tape.release(delta);
@@ -246,7 +245,7 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
       }
       const bool keep_raw = hooks.block->raw_source() && last_reader(i) > i;
       if (!(h == raw) && !keep_raw) tape.release(raw);
-      sources[at(i)] = hooks.block->raw_source() ? raw : h;
+      sources[i] = hooks.block->raw_source() ? raw : h;
     }
   }
   return h;

@@ -30,20 +30,31 @@ void fill_normal(ThreadPool& pool, Tensor<T>& tensor, double deviation, const Ph
   });
 }
 
-/// Rows with a target, and these targets.
-struct ScoredRows {
-  std::vector<Index> rows;
-  std::vector<int> targets;
+/// Rows with a target; ConfigError when there are none.
+[[nodiscard]] inline std::size_t scored_rows(const Batch& batch) {
+  const auto ignored = std::count(batch.targets.begin(), batch.targets.end(), kIgnoreIndex);
+  const std::size_t count = batch.targets.size() - static_cast<std::size_t>(ignored);
+  if (count == 0) fail<ConfigError>("loss.labels", "the batch has no label to score");
+  return count;
+}
 
-  explicit ScoredRows(const Batch& batch) {
+/// The numbers of the `count` rows with a target, and these targets, in the tape's memory.
+struct ScoredRows {
+  std::span<const Index> rows;
+  std::span<const int> targets;
+
+  template <Scalar T>
+  ScoredRows(Tape<T>& tape, const Batch& batch, std::size_t count) {
+    Index* const row = tape.template scratch<Index>(static_cast<Index>(count));
+    int* const target = tape.template scratch<int>(static_cast<Index>(count));
+    std::size_t n = 0;
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {
       if (batch.targets[i] == kIgnoreIndex) continue;
-      rows.push_back(static_cast<Index>(i));
-      targets.push_back(batch.targets[i]);
+      row[n] = static_cast<Index>(i);
+      target[n++] = batch.targets[i];
     }
-    if (rows.empty()) {
-      fail<ConfigError>("loss.labels", "the batch has no label to score");
-    }
+    rows = {row, count};
+    targets = {target, count};
   }
 };
 
@@ -218,13 +229,14 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
     fail<ConfigError>("config.range", "label_smoothing: expected 0 <= x < 1, found ",
                       options.label_smoothing);
   }
-  const detail::ScoredRows scored(batch);
+  const std::size_t count = detail::scored_rows(batch);
   tape.begin({.record = true,
               .training = options.training,
               .seed = batch.seed,
               .step = batch.step,
               .homotopy = options.training ? options.homotopy : 1.0},
              pool_);
+  const detail::ScoredRows scored(tape, batch, count);
   const ForwardContext<T> context{.tape = tape,
                                   .hooks = hooks({}),
                                   .segments = batch.segments,
@@ -246,9 +258,10 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
 template <Scalar T>
 Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
   check_input(batch);
-  const detail::ScoredRows scored(batch);
+  const std::size_t count = detail::scored_rows(batch);
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
+  const detail::ScoredRows scored(tape, batch, count);
   const ForwardContext<T> context{
       .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
   const Var<T> h = network_->forward(context, config_, batch.ids);

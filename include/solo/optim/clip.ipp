@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/kernels/scratch.hpp>
 #include <solo/optim/clip.hpp>
 
 #include <algorithm>
@@ -11,12 +12,13 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// Elements [begin, end) of one gradient.
+/// Some consecutive elements of one gradient.
 template <Scalar T>
 struct GradientBlock {
-  const T* data = nullptr;
-  Index size = 0;
-  double sum = 0.0;  // of the squares
+  Parameter<T>* owner;
+  const T* data;
+  Index size;
+  double sum;  // of the squares
 };
 
 inline constexpr Index kGradientBlock = 4096;
@@ -70,25 +72,28 @@ template <Scalar T>
 template <Scalar T>
 double gradient_norm(const std::vector<Parameter<T>*>& parameters,
                      const GradientNormOptions& options) {
-  std::vector<detail::GradientBlock<T>> blocks;
-  std::vector<Parameter<T>*> owners;
+  using Block = detail::GradientBlock<T>;
+  Index count = 0;
+  for (const Parameter<T>* p : parameters) {
+    if (p->has_grad()) count += (p->size() + detail::kGradientBlock - 1) / detail::kGradientBlock;
+  }
+  Block* const blocks = detail::thread_buffer<Block, detail::kGradientNorm>(count);
+  Block* block = blocks;
   for (Parameter<T>* p : parameters) {
     if (!p->has_grad()) continue;
     const auto gradient = p->grad().span();
     const auto size = static_cast<Index>(gradient.size());
     for (Index begin = 0; begin < size; begin += detail::kGradientBlock) {
-      blocks.push_back({gradient.data() + begin, std::min(detail::kGradientBlock, size - begin)});
-      owners.push_back(p);
+      *block++ = {p, gradient.data() + begin, std::min(detail::kGradientBlock, size - begin), 0.0};
     }
   }
-  detail::for_each_block(options.pool.get(), static_cast<Index>(blocks.size()), [&](Index i) {
-    auto& block = blocks[static_cast<std::size_t>(i)];
-    block.sum = detail::sum_of_squares(block.data, block.size);
+  detail::for_each_block(options.pool.get(), count, [&](Index i) {
+    blocks[i].sum = detail::sum_of_squares(blocks[i].data, blocks[i].size);
   });
   double sum = 0.0;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
+  for (Index i = 0; i < count; ++i) {
     sum += blocks[i].sum;
-    if (!is_finite(sum)) detail::refuse_gradient(*owners[i], options.step);
+    if (!is_finite(sum)) detail::refuse_gradient(*blocks[i].owner, options.step);
   }
   return std::sqrt(sum);
 }

@@ -47,6 +47,8 @@ class Trainer<T>::Run {
         log_(options_),
         plan_(options_, train.size()),
         parameters_(require_trainable(model_)),
+        adapter_(model_.active_adapter().empty() ? nullptr
+                                                 : &model_.adapter(model_.active_adapter())),
         optimizer_(detail::make_optimizer(options_, parameters_, model_.pool())),
         tape_(model_.pool()),
         keeper_(
@@ -78,24 +80,25 @@ class Trainer<T>::Run {
   }
 
  private:
-  /// The batches of one optimizer step.
+  /// The batches of one optimizer step are the first `batches` of buffers_.
   struct Window {
-    std::vector<Batch> batches;
+    std::size_t batches = 0;
     Index examples = 0;
     Index tokens = 0;
     Index scored_tokens = 0;
   };
 
-  [[nodiscard]] Window gather(std::int64_t step) const {
+  [[nodiscard]] Window gather(std::int64_t step) {
     const BatchWindow range = plan_.window(step);
-    Window window;
-    for (std::int64_t i = 0; i < range.count; ++i) {
-      window.batches.push_back(train_.batch({.seed = options_.seed,
-                                             .step = range.first + i,
-                                             .size = options_.batch_size,
-                                             .shuffle = options_.shuffle,
-                                             .share_context = options_.share_context}));
-      const Batch& batch = window.batches.back();
+    Window window{.batches = static_cast<std::size_t>(range.count)};
+    if (buffers_.size() < window.batches) buffers_.resize(window.batches);
+    for (std::size_t i = 0; i < window.batches; ++i) {
+      const Batch& batch = train_.batch({.seed = options_.seed,
+                                         .step = range.first + static_cast<std::int64_t>(i),
+                                         .size = options_.batch_size,
+                                         .shuffle = options_.shuffle,
+                                         .share_context = options_.share_context},
+                                        buffers_[i]);
       window.examples += batch.examples;
       window.tokens += batch.rows();
       window.scored_tokens += batch.scored_tokens;
@@ -105,10 +108,10 @@ class Trainer<T>::Run {
 
   /// Adds the gradients of the window's mean loss; returns the sum of the losses.
   [[nodiscard]] double accumulate(const Window& window, std::int64_t step) {
-    const std::string adapter = model_.active_adapter();
-    const double homotopy = adapter.empty() ? 1.0 : model_.adapter(adapter).homotopy(step);
+    const double homotopy = adapter_ == nullptr ? 1.0 : adapter_->homotopy(step);
     double sum = 0.0;
-    for (const Batch& batch : window.batches) {
+    for (std::size_t i = 0; i < window.batches; ++i) {
+      const Batch& batch = buffers_[i].batch;
       if (batch.scored_tokens == 0) continue;
       double part = 0.0;
       const Var<T> loss = model_.loss(tape_, batch,
@@ -316,8 +319,10 @@ class Trainer<T>::Run {
   TrainLog log_;
   TrainPlan plan_;
   std::vector<Parameter<T>*> parameters_;
+  Adapter<T>* adapter_;  // the one that trains, or null
   AdamW<T> optimizer_;
   Tape<T> tape_;
+  std::vector<BatchBuffer> buffers_;
   CheckpointKeeper<T> keeper_;
 
   RunState state_;

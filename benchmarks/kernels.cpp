@@ -90,7 +90,6 @@ void attention(benchmark::State& state) {
     if (backward) {
       ops::attention_backward<float>(pool, shape,
                                      {.dout = {out.data(), rows, 768},
-                                      .out = {out.data(), rows, 768},
                                       .lse = lse.data(),
                                       .dqkv = {dqkv.data(), rows, 3 * 768}});
     }

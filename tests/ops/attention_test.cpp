@@ -235,7 +235,6 @@ std::vector<T> attention_gradient(int threads, const Batch<T>& batch, const std:
   const Index width = batch.width();
   ops::attention_backward<T>(pool, batch.shape(),
                              {.dout = {dout.data(), batch.rows(), width},
-                              .out = {forward.data(), batch.rows(), width},
                               .lse = forward.data() + batch.rows() * width,
                               .dqkv = {dqkv.data(), batch.rows(), 3 * width, batch.stride()}});
   for (T& g : dqkv) g -= T{1};

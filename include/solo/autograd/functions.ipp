@@ -33,7 +33,7 @@ Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
       tape.pool(),
       {.x = x.value(), .weight = w, .bias = detail::data_or_null(bias), .y = y.value()});
   if (!needed) return y;
-  if (detail::trains(&weight)) tape.keep(x);
+  if (detail::trains(&weight)) tape.keep_restorable(x);
   tape.record(y, [x, y, &weight, bias, oriented, transposed](Tape<T>& t) {
     ops::LinearBackward<T> b{.dy = t.grad(y),
                              .weight = oriented(weight),
@@ -44,7 +44,7 @@ Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
       b.dx = b.dx_fresh ? t.fresh_grad(x) : t.grad(x);
     }
     if (detail::trains(&weight)) {
-      b.x = x.value();
+      b.x = t.restored(x);
       b.dweight = weight.grad().matrix();
     }
     ops::linear_backward(t.pool(), b);
@@ -108,16 +108,21 @@ Var<T> norm(Tape<T>& tape, Var<T> x, const NormArgs<T>& args) {
   const Var<T> y = tape.create(x.rows(), x.cols(), needed);
   T* const mean = needed ? tape.scratch(x.rows()) : nullptr;
   T* const rstd = needed ? tape.scratch(x.rows()) : nullptr;
-  ops::norm_forward<T>(tape.pool(), {.x = x.value(),
-                                     .weight = detail::data_or_null(weight),
-                                     .bias = detail::data_or_null(bias),
-                                     .eps = args.eps,
-                                     .centered = args.centered,
-                                     .y = y.value(),
-                                     .mean = mean,
-                                     .rstd = rstd});
+  const auto forward = [x, weight, bias, mean, rstd, eps = args.eps, centered = args.centered](
+                           Tape<T>& t, MatrixView<T> out) {
+    ops::norm_forward<T>(t.pool(), {.x = x.value(),
+                                    .weight = detail::data_or_null(weight),
+                                    .bias = detail::data_or_null(bias),
+                                    .eps = eps,
+                                    .centered = centered,
+                                    .y = out,
+                                    .mean = mean,
+                                    .rstd = rstd});
+  };
+  forward(tape, y.value());
   if (!needed) return y;
   tape.keep(x);
+  tape.set_recipe(y, forward);
   tape.record(y, [x, y, weight, bias, mean, rstd, centered = args.centered](Tape<T>& t) {
     ops::norm_backward<T>(t.pool(), {.dy = t.grad(y),
                                      .x = x.value(),
@@ -151,13 +156,11 @@ Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
   ops::attention_forward(tape.pool(), shape, out.value(), lse);
   if (!needed) return out;
   tape.keep(qkv);
-  tape.keep(out);
   shape.segments = detail::stored(tape, args.segments);
   shape.past = {};
   tape.record(out, [qkv, out, lse, shape](Tape<T>& t) {
-    ops::attention_backward<T>(
-        t.pool(), shape,
-        {.dout = t.grad(out), .out = out.value(), .lse = lse, .dqkv = t.grad(qkv)});
+    ops::attention_backward<T>(t.pool(), shape,
+                               {.dout = t.grad(out), .lse = lse, .dqkv = t.grad(qkv)});
   });
   return out;
 }
@@ -166,9 +169,13 @@ template <Scalar T>
 Var<T> activation(Tape<T>& tape, Var<T> x, Activation f) {
   const bool needed = tape.needs(x.requires_grad());
   const Var<T> y = tape.create(x.rows(), x.cols(), needed);
-  ops::activation_forward<T>(tape.pool(), f, x.value(), y.value());
+  const auto forward = [x, f](Tape<T>& t, MatrixView<T> out) {
+    ops::activation_forward<T>(t.pool(), f, x.value(), out);
+  };
+  forward(tape, y.value());
   if (!needed) return y;
   tape.keep(x);
+  tape.set_recipe(y, forward);
   tape.record(y, [x, y, f](Tape<T>& t) {
     ops::activation_backward<T>(t.pool(),
                                 {.f = f, .x = x.value(), .dy = t.grad(y), .dx = t.grad(x)});

@@ -11,9 +11,9 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// Rows of logits computed at a time: at most 64 MB of floats, whatever the vocabulary.
+/// Rows of logits computed at a time: at most 32 MB of floats, whatever the vocabulary.
 [[nodiscard]] inline Index loss_chunk_rows(Index rows, Index vocabulary) {
-  constexpr Index kElements = Index{1} << 24;
+  constexpr Index kElements = Index{1} << 23;
   return std::min(std::max<Index>(kElements / std::max<Index>(vocabulary, 1), 32), rows);
 }
 
@@ -123,6 +123,7 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
   if (gradient_now) {
     tape.record(y, [y, h, dh](Tape<T>& t) {
       ops::add_scaled<T>(t.pool(), *t.grad(y).data, dh.value(), t.grad(h));
+      t.release(dh);
     });
   } else if (needed) {
     tape.keep(h);

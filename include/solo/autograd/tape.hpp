@@ -27,7 +27,10 @@ struct VarData {
   Index rows = 0;
   Index cols = 0;
   bool requires_grad = false;
-  bool kept = false;  // a recorded backward pass reads the value
+  bool kept = false;        // a recorded backward step reads the value
+  bool restorable = false;  // one reads it through Tape::restored
+  void (*recipe)(const void* state, Tape<T>& tape, MatrixView<T> out) = nullptr;
+  const void* state = nullptr;
 };
 }  // namespace detail
 
@@ -115,7 +118,23 @@ class Tape {
 
   /// Keeps the value of x for a recorded backward step.
   void keep(Var<T> x) noexcept { x.data_->kept = true; }
-  [[nodiscard]] bool is_kept(Var<T> x) const noexcept { return x.data_->kept; }
+  /// The same for a step that reads x through restored(): where there is a recipe, release() gives
+  /// the memory back all the same.
+  void keep_restorable(Var<T> x) noexcept { x.data_->restorable = true; }
+  [[nodiscard]] bool is_kept(Var<T> x) const noexcept {
+    return x.data_->kept || x.data_->restorable;
+  }
+  /// For an operation whose values are cheap: recipe(tape, out) computes those of x again, from
+  /// what its own backward step keeps.
+  template <class F>
+  void set_recipe(Var<T> x, const F& recipe) {
+    x.data_->state = stored(recipe);
+    x.data_->recipe = [](const void* s, Tape& tape, MatrixView<T> out) {
+      (*static_cast<const F*>(s))(tape, out);
+    };
+  }
+  /// In a backward step, the value of x, computed again if it was given back.
+  [[nodiscard]] MatrixView<T> restored(Var<T> x);
   /// Nothing later reads the value of x: its memory is reused, unless a backward step needs it.
   void release(Var<T> x);
 
@@ -155,15 +174,18 @@ class Tape {
     const void* step;
   };
 
+  /// A copy that lives as long as the pass.
   template <class F>
-  void add_node(Var<T> output, bool owns_output, const F& step) {
+  [[nodiscard]] const void* stored(const F& f) {
     static_assert(std::is_trivially_destructible_v<F> && alignof(F) <= kAlignment,
                   "a backward step captures plain values and pointers only");
-    void* const place = arena_.allocate(sizeof(F));
-    const F* const stored = new (place) F(step);
+    return new (arena_.allocate(sizeof(F))) F(f);
+  }
+  template <class F>
+  void add_node(Var<T> output, bool owns_output, const F& step) {
     nodes_.push_back({output, owns_output,
                       [](const void* s, Tape& tape) { (*static_cast<const F*>(s))(tape); },
-                      stored});
+                      stored(step)});
   }
   void free_value(detail::VarData<T>& x);
   void free_grad(detail::VarData<T>& x);

@@ -48,7 +48,19 @@ void Tape<T>::free_grad(detail::VarData<T>& x) {
 
 template <Scalar T>
 void Tape<T>::release(Var<T> x) {
-  if (!x.data_->kept) free_value(*x.data_);
+  const detail::VarData<T>& data = *x.data_;
+  const bool needed = data.kept || (data.restorable && data.recipe == nullptr);
+  if (!needed) free_value(*x.data_);
+}
+
+template <Scalar T>
+MatrixView<T> Tape<T>::restored(Var<T> x) {
+  detail::VarData<T>& data = *x.data_;
+  if (data.value == nullptr && data.recipe != nullptr) {
+    data.value = scratch(data.rows * data.cols);
+    data.recipe(data.state, *this, {data.value, data.rows, data.cols});
+  }
+  return x.value();
 }
 
 template <Scalar T>

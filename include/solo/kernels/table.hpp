@@ -151,8 +151,6 @@ template <Scalar T>
 struct AttentionHeadBackward {
   const T* dout = nullptr;
   Index dout_stride = 0;
-  const T* out = nullptr;
-  Index out_stride = 0;
   T* dq = nullptr;
   T* dk_own = nullptr;
   T* dv_own = nullptr;

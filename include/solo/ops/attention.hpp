@@ -41,11 +41,10 @@ struct AttentionShape {
 template <Scalar T>
 void attention_forward(ThreadPool& pool, const AttentionShape<T>& shape, MatrixView<T> out, T* lse);
 
-/// Accumulates dqkv. out and lse are the forward's results. Segments with a past are not supported.
+/// Accumulates dqkv; lse is the forward's. Segments with a past are not supported.
 template <Scalar T>
 struct AttentionBackward {
   ConstMatrixView<T> dout = {};
-  ConstMatrixView<T> out = {};
   const T* lse = nullptr;
   MatrixView<T> dqkv = {};
 };

@@ -76,8 +76,6 @@ void attention_backward_head(const AttentionShape<T>& shape, const AttentionBack
   kernels<T>().attention_backward(task,
                                   {.dout = args.dout.row(s.begin) + col,
                                    .dout_stride = args.dout.stride,
-                                   .out = args.out.row(s.begin) + col,
-                                   .out_stride = args.out.stride,
                                    .dq = own,
                                    .dk_own = own + width,
                                    .dv_own = own + 2 * width,

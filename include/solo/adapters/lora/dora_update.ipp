@@ -90,7 +90,8 @@ struct Dora {
       ops::add_column_sums<T>(tape.pool(), dz, sums.view().data);
       ops::add_scaled<T>(tape.pool(), T{-1}, sums.view(), bias->grad().matrix());
     }
-    update.backward(tape, x.value(), dz, p, x.requires_grad() ? tape.grad(x) : MatrixView<T>{});
+    update.backward(tape, tape.restored(x), dz, p,
+                    x.requires_grad() ? tape.grad(x) : MatrixView<T>{});
   }
 
   /// With dropout: out = y + c ⊙ z − drop(x) W in y's memory.
@@ -102,7 +103,8 @@ struct Dora {
     ops::scale_columns<T>(pool, {.x = dy, .a = factor, .y = dz.view()});
     const TapeScratch<T> dx(tape, x.rows(), x.cols());
     std::fill_n(dx.view().data, x.rows() * x.cols(), T{});
-    update.backward(tape, x.value(), dz.view(), p, x.requires_grad() ? dx.view() : MatrixView<T>{});
+    update.backward(tape, tape.restored(x), dz.view(), p,
+                    x.requires_grad() ? dx.view() : MatrixView<T>{});
     if (!x.requires_grad()) return;
     ops::add_scaled<T>(pool, T{-1}, dy, dz.view());  // (c − 1) ⊙ dy
     gemm<T>(pool, {.a = dz.view(),
@@ -194,7 +196,7 @@ template <Scalar T>
     return out;
   }
   dora.z = y.value();
-  tape.keep(x);
+  tape.keep_restorable(x);
   tape.keep(y);
   tape.record(out, [x, y, out, dora](Tape<T>& t) { dora.backward(t, x, y, out); });
   return out;
@@ -220,7 +222,7 @@ void dora_dropped(Tape<T>& tape, Var<T> x, Var<T> y, Dora<T> dora, bool needed) 
     return;
   }
   dora.z = z;
-  tape.keep(x);
+  tape.keep_restorable(x);
   tape.record_in_place(y, [x, y, dora](Tape<T>& t) { dora.backward_dropped(t, x, y); });
 }
 

@@ -39,11 +39,11 @@ void low_rank_update(Tape<T>& tape, Var<T> x, Var<T> y, const LowRankArgs<T>& ar
     tape.release_scratch(p.data, p.rows * p.cols);
     return;
   }
-  if (args.a->requires_grad()) tape.keep(x);
+  if (args.a->requires_grad()) tape.keep_restorable(x);
   tape.record_in_place(y, [x, y, p, update, bias](Tape<T>& t) {
     const MatrixView<T> dy = t.grad(y);
     const ConstMatrixView<T> input =
-        update.args.a->requires_grad() ? ConstMatrixView<T>(x.value()) : ConstMatrixView<T>{};
+        update.args.a->requires_grad() ? ConstMatrixView<T>(t.restored(x)) : ConstMatrixView<T>{};
     if (update.drops && x.requires_grad()) {
       const detail::TapeScratch<T> dx(t, x.rows(), x.cols());
       std::fill_n(dx.view().data, x.rows() * x.cols(), T{});

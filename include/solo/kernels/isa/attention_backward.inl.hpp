@@ -5,28 +5,26 @@
 namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
 /// scores become the weights as the values saw them, slopes (dout · values) become ∂loss/∂score:
-/// w = exp(scale · score − lse), slope = scale · w · (factor · slope − mean).
+/// w = exp(scale · score − lse), slope = scale · w · (factor · slope − mean), where the mean is
+/// Σ w · factor · slope over all keys (= dout · out, so that the output need not be kept).
 [[gnu::noinline]] inline void slope_row(const AttentionHead<Real>& head, Index row, Index keys,
-                                        Real mean, Real* s, Real* d) {
+                                        Real* s, Real* d) {
   const Vec scale = splat(head.scale);
   const Vec lse = splat(head.lse[row * head.lse_stride]);
   drop_weights(head, row, keys, d);
+  Wide sum = wide_zero();
   for (Index j = 0; j < keys; j += kLanes) {
     const Index m = lanes_at(j, keys);
     const Vec w = exp(load_n(s + j, m) * scale - lse);
     store_n(s + j, w, m);
-    store_n(d + j, scale * w * (load_n(d + j, m) - splat(mean)), m);
+    sum = wide_fma(load_n(s + j, m), load_n(d + j, m), sum);
+  }
+  const Vec mean = splat(static_cast<Real>(wide_sum(sum)));
+  for (Index j = 0; j < keys; j += kLanes) {
+    const Index m = lanes_at(j, keys);
+    store_n(d + j, scale * load_n(s + j, m) * (load_n(d + j, m) - mean), m);
   }
   drop_weights(head, row, keys, s);
-}
-
-inline Real row_dot(const Real* x, const Real* y, Index n) {
-  Wide sum = wide_zero();
-  for (Index i = 0; i < n; i += kLanes) {
-    const Index m = lanes_at(i, n);
-    sum = wide_fma(load_n(x + i, m), load_n(y + i, m), sum);
-  }
-  return static_cast<Real>(wide_sum(sum));
 }
 
 /// d(j, ·) += Σ_r weights(r, j) · b(r, ·), for a run of `count` keys.
@@ -66,10 +64,8 @@ inline Real row_dot(const Real* x, const Real* y, Index n) {
   for (Index r = 0; r < rows; ++r) {
     Real* s = at.scores + r * at.row;
     Real* d = at.slopes + r * at.row;
-    const Real mean =
-        row_dot(dout + r * args.dout_stride, args.out + (first + r) * args.out_stride, dim);
     const Index seen = before + first + r + 1;
-    slope_row(head, first + r, seen, mean, s, d);
+    slope_row(head, first + r, seen, s, d);
     for (Index j = seen; j < keys; ++j) s[j] = d[j] = 0;
   }
   pack_tile(at.slopes, at.row, rows, keys, at.left);

@@ -83,7 +83,7 @@ class Arena {
   };
   static constexpr Index kSlab = Index{1} << 16;
   static constexpr Index kMinChunk = Index{1} << 20;
-  static constexpr Index kMaxGrowth = Index{64} << 20;
+  static constexpr Index kMaxGrowth = Index{1} << 30;
 
   static Index rounded(Index bytes) {
     const auto alignment = static_cast<Index>(kAlignment);
@@ -112,7 +112,9 @@ class Arena {
   }
 
   std::vector<Hole>::iterator add_chunk(Index bytes) {
-    const Index growth = std::clamp(reserved() / 2, kMinChunk, kMaxGrowth);
+    // Twice as much each time: few chunks waste little where they meet, and what no step touches
+    // costs nothing.
+    const Index growth = std::clamp(reserved(), kMinChunk, kMaxGrowth);
     AlignedBuffer<std::byte>& chunk = chunks_.emplace_back(std::max(bytes, growth));
     const auto place = std::lower_bound(
         holes_.begin(), holes_.end(), chunk.data(),

@@ -143,6 +143,9 @@ inline std::vector<ConformanceCase> lora_cases() {
       adapter_case("lora embedding and head",
                    LoraConfig{.r = 2, .modules_to_save = {"wte", "lm_head"}}),
       adapter_case("dora", LoraConfig{.r = 2, .target_modules = everything, .use_dora = true}),
+      adapter_case(
+          "dora dropout",
+          LoraConfig{.r = 2, .lora_dropout = 0.4, .target_modules = everything, .use_dora = true}),
       adapter_case("dora dropout, biases", LoraConfig{.r = 2,
                                                       .lora_dropout = 0.4,
                                                       .layers_to_transform = {1, 2},

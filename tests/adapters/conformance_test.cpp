@@ -80,6 +80,46 @@ TEST_CASE("Every adapter tensor's gradient is that of central differences", "[co
   }
 }
 
+TEST_CASE("A label has one loss and gradient, whichever rows are scored beside it",
+          "[conformance]") {
+  // With every row scored none is left out of the last block; with one label all others are.
+  for (const ConformanceCase& c : conformance_cases()) {
+    CAPTURE(c.name);
+    GPT2<double> model = tiny_model<double>();
+    c.add_double(model, "a");
+    disturb(model.trainable_parameters(), 0.3, 21);
+    Batch batch = random_batch({3, 2, 5}, model.config());
+    batch.segments[1].parent = 0;
+    batch.segments[1].position = 3;
+    for (const std::size_t first : {0U, 3U, 5U}) batch.targets[first] = 7;
+    double loss = 0.0;
+    LossOptions options = {.label_smoothing = 0.1,
+                           .normalizer = 1,
+                           .model_dropout = true,
+                           .homotopy = 0.7,
+                           .loss_sum = &loss};
+    Tape<double> tape;
+    const auto parameters = model.trainable_parameters();
+    tape.backward(model.loss(tape, batch, options));
+    const double together = loss;
+    const std::vector<Tensor<double>> expected = gradients(parameters);
+    for (Parameter<double>* p : parameters) p->zero_grad();
+    double alone = 0.0;
+    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+      Batch one = batch;
+      one.targets.assign(batch.targets.size(), kIgnoreIndex);
+      one.targets[i] = batch.targets[i];
+      tape.backward(model.loss(tape, one, options));
+      alone += loss;
+    }
+    CHECK(alone == together);  // the same bits, added in the same order
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      CAPTURE(parameters[i]->name());
+      CHECK(relative_difference(parameters[i]->grad(), expected[i]) < 1e-12);
+    }
+  }
+}
+
 TEST_CASE("Decoding with a cache gives the bits of the full forward", "[conformance]") {
   for (const ConformanceCase& c : conformance_cases()) {
     CAPTURE(c.name);

@@ -7,6 +7,7 @@
 #include <solo/core/rng.hpp>
 #include <solo/nn/nn.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,20 @@ template <Scalar T>
 bool same_bits(const Tensor<T>& a, const Tensor<T>& b) {
   return a.shape() == b.shape() &&
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0;
+}
+
+/// |a - b| / |b| in L2; 0 where both are zero.
+template <Scalar T>
+double relative_difference(const Tensor<T>& a, const Tensor<T>& b) {
+  double difference = 0.0;
+  double norm = 0.0;
+  for (Index i = 0; i < b.size(); ++i) {
+    const auto x = static_cast<double>(a.data()[i]);
+    const auto y = static_cast<double>(b.data()[i]);
+    difference += (x - y) * (x - y);
+    norm += y * y;
+  }
+  return difference == 0.0 ? 0.0 : std::sqrt(difference / norm);
 }
 
 template <Scalar T>

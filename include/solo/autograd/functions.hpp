@@ -77,7 +77,8 @@ template <Scalar T>
   return activation(tape, x, Activation::sigmoid);
 }
 
-/// Inverted dropout in a training pass, x itself otherwise. `site` numbers the place in the model.
+/// Inverted dropout in a training pass, x itself otherwise. `site` numbers the place in the model;
+/// rows count as Tape::number_rows says.
 struct DropoutArgs {
   double p = 0.0;
   std::uint32_t site = 0;

@@ -189,11 +189,18 @@ Var<T> dropout(Tape<T>& tape, Var<T> x, const DropoutArgs& args) {
   const bool needed = tape.needs(x.requires_grad());
   const Philox random = tape.random(args.site);
   const Var<T> y = tape.create(x.rows(), x.cols(), needed);
-  ops::dropout<T>(tape.pool(), {.x = x.value(), .p = args.p, .random = random, .y = y.value()});
+  const Index* const numbers = tape.row_numbers(x.rows());
+  ops::dropout<T>(
+      tape.pool(),
+      {.x = x.value(), .p = args.p, .random = random, .y = y.value(), .numbers = numbers});
   if (!needed) return y;
-  tape.record(y, [x, y, random, p = args.p](Tape<T>& t) {
-    ops::dropout<T>(t.pool(),
-                    {.x = t.grad(y), .p = p, .random = random, .y = t.grad(x), .accumulate = true});
+  tape.record(y, [x, y, random, numbers, p = args.p](Tape<T>& t) {
+    ops::dropout<T>(t.pool(), {.x = t.grad(y),
+                               .p = p,
+                               .random = random,
+                               .y = t.grad(x),
+                               .accumulate = true,
+                               .numbers = numbers});
   });
   return y;
 }

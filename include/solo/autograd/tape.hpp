@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -91,6 +92,14 @@ class Tape {
   [[nodiscard]] Philox random(std::uint32_t site) const noexcept {
     return Philox(pass_.seed, (std::uint64_t{1} << 63U) |
                                   (static_cast<std::uint64_t>(pass_.step) << 24U) | site);
+  }
+
+  /// For the rest of the pass row i of a matrix of numbers.size() rows is row numbers[i] of the
+  /// batch, so that dropout's masks do not depend on which rows are computed.
+  void number_rows(std::span<const Index> numbers);
+  /// Numbers of the rows of a matrix of this many, valid in the backward pass too; null: 0, 1, ….
+  [[nodiscard]] const Index* row_numbers(Index rows) const noexcept {
+    return rows == static_cast<Index>(row_numbers_.size()) ? row_numbers_.data() : nullptr;
   }
 
   /// A new matrix, uninitialised.
@@ -192,6 +201,7 @@ class Tape {
 
   std::shared_ptr<ThreadPool> pool_;
   Pass pass_;
+  std::span<const Index> row_numbers_;  // in the arena
   Arena arena_;
   std::vector<Node> nodes_;
 };

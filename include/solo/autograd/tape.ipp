@@ -15,6 +15,13 @@ void Tape<T>::begin(const Pass& pass, std::shared_ptr<ThreadPool> pool) {
 }
 
 template <Scalar T>
+void Tape<T>::number_rows(std::span<const Index> numbers) {
+  Index* const copy = scratch<Index>(static_cast<Index>(numbers.size()));
+  std::copy(numbers.begin(), numbers.end(), copy);
+  row_numbers_ = {copy, numbers.size()};
+}
+
+template <Scalar T>
 Var<T> Tape<T>::create(Index rows, Index cols, bool requires_grad) {
   auto* const data = new (arena_.allocate(sizeof(detail::VarData<T>))) detail::VarData<T>{};
   data->value = scratch(checked_product(rows, cols));
@@ -101,6 +108,7 @@ void Tape<T>::backward(Var<T> loss) {
 
 template <Scalar T>
 void Tape<T>::clear() {
+  row_numbers_ = {};
   nodes_.clear();
   arena_.reset();
 }

@@ -47,6 +47,9 @@ struct ForwardContext {
   Tape<T>& tape;
   const ActiveHooks<T>& hooks;
   std::span<const Segment> segments;
+  /// Ascending: only these rows are read of the result, and nothing else is computed in the last
+  /// block but keys and values. Empty: all.
+  std::span<const Index> needed = {};
   bool model_dropout = false;
   std::span<const ops::CachedSequence<T>> cached = {};
   Index capacity = 0;  ///< of the cache
@@ -86,7 +89,8 @@ struct Block {
   Linear<T> mlp_c_proj;
 
   Block(const GPT2Config& config, int number);
-  /// h stays readable; everything else is given back as soon as no backward step needs it.
+  /// h stays readable; everything else is given back as soon as no backward step needs it. The last
+  /// block gives the needed rows only.
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
                                Var<T> h);
 
@@ -110,11 +114,14 @@ struct Network {
   [[nodiscard]] Parameter<T>& head() noexcept { return lm_head ? *lm_head : wte; }
   /// Whether lm_head holds the same elements as wte.
   [[nodiscard]] bool head_equals_wte() const;
-  /// The last block's output, links included, before ln_f.
+  /// The needed rows of the last block's output, links included, before ln_f.
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
                                std::span<const int> ids);
 
  private:
+  /// Block output i with the links that end there; `outputs` are those before it, and get it.
+  [[nodiscard]] Var<T> add_links(const ForwardContext<T>& context, int i, Var<T> raw,
+                                 std::span<Var<T>> outputs);
   [[nodiscard]] Var<T> embed(const ForwardContext<T>& context, const GPT2Config& config,
                              std::span<const int> ids);
 };

@@ -128,11 +128,22 @@ Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& con
     return y;
   };
   const Var<T> normed = ln_1.forward(context, h);
-  const Var<T> attended = attend(context, config, normed);
+  Var<T> attended = attend(context, config, normed);
   tape.release(normed);
+  Var<T> residual = h;
+  const auto needed = static_cast<Index>(context.needed.size());
+  const bool fewer = layer + 1 == config.n_layer && needed > 0 && needed < h.rows();
+  if (fewer) {
+    const Var<T> all = attended;
+    attended = rows(tape, all, context.needed);
+    tape.release(all);
+    residual = rows(tape, h, context.needed);
+    tape.number_rows(context.needed);
+  }
   Var<T> projected = through(attn_c_proj, attended);
   projected = dropped(projected, detail::DropoutPlace::attn_c_proj);
-  const Var<T> middle = detail::add_residual(tape, projected, h);
+  const Var<T> middle = detail::add_residual(tape, projected, residual);
+  if (fewer) tape.release(residual);
 
   const Var<T> expanded = through(c_fc, ln_2.forward(context, middle));
   const Var<T> active = activation(tape, expanded, config.activation_function);
@@ -214,39 +225,51 @@ Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& con
 }
 
 template <Scalar T>
+Var<T> Network<T>::add_links(const ForwardContext<T>& context, int i, Var<T> raw,
+                             std::span<Var<T>> outputs) {
+  Tape<T>& tape = context.tape;
+  const ActiveHooks<T>& hooks = context.hooks;
+  const auto at = [](int n) { return static_cast<std::size_t>(n); };
+  Var<T> h = raw;
+  if (hooks.block == nullptr) return h;
+  for (const int source : hooks.sources[at(i)]) {
+    const Var<T> whole = source == i ? raw : outputs[at(source)];
+    const bool taken = whole.rows() != raw.rows();  // raw has the needed rows only
+    const Var<T> from = taken ? rows(tape, whole, context.needed) : whole;
+    const Var<T> delta = hooks.block->delta(tape, {source, i}, from);
+    const Var<T> corrected = add(tape, h, delta);
+    if (!(delta == from)) tape.release(delta);
+    if (taken) tape.release(from);
+    if (!(h == raw)) tape.release(h);
+    h = corrected;
+    if (source != i && hooks.last_reader[at(source)] == i) tape.release(whole);
+  }
+  const bool keep_raw = hooks.block->raw_source() && hooks.last_reader[at(i)] > i;
+  if (!(h == raw) && !keep_raw) tape.release(raw);
+  outputs[at(i)] = hooks.block->raw_source() ? raw : h;
+  return h;
+}
+
+template <Scalar T>
 Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& config,
                            std::span<const int> ids) {
   Tape<T>& tape = context.tape;
   const ActiveHooks<T>& hooks = context.hooks;
-  const int outputs = static_cast<int>(blocks.size()) + 1;
   const auto at = [](int i) { return static_cast<std::size_t>(i); };
+  const auto last = static_cast<int>(blocks.size());
   const auto last_reader = [&](int i) {
     return hooks.block == nullptr ? 0 : hooks.last_reader[at(i)];
   };
-  // Block outputs as later links read them.
-  const std::span<Var<T>> sources(tape.template scratch<Var<T>>(outputs), at(outputs));
-  std::uninitialized_fill(sources.begin(), sources.end(), Var<T>());
+  // As later links read them.
+  const std::span<Var<T>> outputs(tape.template scratch<Var<T>>(last + 1), at(last + 1));
+  std::uninitialized_fill(outputs.begin(), outputs.end(), Var<T>());
   Var<T> h = embed(context, config, ids);
-  sources[0] = h;
-  for (int i = 1; i < outputs; ++i) {
+  outputs[0] = h;
+  for (int i = 1; i <= last; ++i) {
     const Var<T> input = h;
     const Var<T> raw = blocks[at(i - 1)]->forward(context, config, input);
-    if (!(input == sources[i - 1]) || last_reader(i - 1) < i) tape.release(input);
-    h = raw;
-    if (hooks.block != nullptr) {
-      for (const int source : hooks.sources[at(i)]) {
-        const Var<T> from = source == i ? raw : sources[source];
-        const Var<T> delta = hooks.block->delta(tape, {source, i}, from);
-        const Var<T> corrected = add(tape, h, delta);
-        if (!(delta == from)) tape.release(delta);
-        if (!(h == raw)) tape.release(h);
-        h = corrected;
-        if (source != i && hooks.last_reader[at(source)] == i) tape.release(from);
-      }
-      const bool keep_raw = hooks.block->raw_source() && last_reader(i) > i;
-      if (!(h == raw) && !keep_raw) tape.release(raw);
-      sources[i] = hooks.block->raw_source() ? raw : h;
-    }
+    if (!(input == outputs[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
+    h = add_links(context, i, raw, outputs);
   }
   return h;
 }

@@ -210,11 +210,12 @@ MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
   const ForwardContext<T> context{.tape = tape,
                                   .hooks = hooks(adapter),
                                   .segments = batch.segments,
+                                  .needed = {last, count},
                                   .cached = {cached, count},
                                   .capacity = cache.capacity()};
   const Var<T> h = network_->forward(context, config_, batch.ids);
   const MatrixView<T> result = cache.logits(static_cast<Index>(count), config_.vocab_size);
-  head_logits(context, rows<T>(tape, h, {last, count}), result);
+  head_logits(context, h, result);
   for (std::size_t i = 0; i < count; ++i) {
     cache.advance(sequences[i], batch.segments[i].length);
   }
@@ -240,12 +241,11 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
   const ForwardContext<T> context{.tape = tape,
                                   .hooks = hooks({}),
                                   .segments = batch.segments,
+                                  .needed = scored.rows,
                                   .model_dropout = options.training && options.model_dropout};
   const Var<T> h = network_->forward(context, config_, batch.ids);
-  const Var<T> labelled = rows<T>(tape, h, scored.rows);
+  const Var<T> normed = network_->ln_f.forward(context, h);
   tape.release(h);
-  const Var<T> normed = network_->ln_f.forward(context, labelled);
-  tape.release(labelled);
   return lm_loss<T>(tape, normed,
                     {.head = &context.hooks.resolve_head(network_->head()),
                      .targets = scored.targets,
@@ -262,10 +262,12 @@ Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const detail::ScoredRows scored(tape, batch, count);
-  const ForwardContext<T> context{
-      .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
+  const ForwardContext<T> context{.tape = tape,
+                                  .hooks = hooks(options.adapter),
+                                  .segments = batch.segments,
+                                  .needed = scored.rows};
   const Var<T> h = network_->forward(context, config_, batch.ids);
-  const Var<T> normed = network_->ln_f.forward(context, rows<T>(tape, h, scored.rows));
+  const Var<T> normed = network_->ln_f.forward(context, h);
   double nll = 0.0;
   const Var<T> mean = lm_loss<T>(tape, normed,
                                  {.head = &context.hooks.resolve_head(network_->head()),

@@ -174,8 +174,9 @@ class BlockAdapter : public Adapter<T> {
   [[nodiscard]] BlockAdapter<T>* as_block() noexcept final { return this; }
   /// The links, all of them valid for the model, without duplicates.
   [[nodiscard]] virtual std::vector<Link> links() const = 0;
-  /// Δ of one link, same shape as h (rows, n_embd). A pure function of h, the parameters and the
-  /// tape's pass.
+  /// Δ of one link, same shape as h (rows, n_embd), row by row. A pure function of h, the
+  /// parameters and the tape's pass. For the last block h has those rows only that are read of its
+  /// output.
   [[nodiscard]] virtual Var<T> delta(Tape<T>& tape, Link link, Var<T> h) = 0;
   /// Whether a later link reads a block's output before (true) or after its own correction. A link
   /// from a block to itself always reads the uncorrected output.

@@ -26,8 +26,8 @@ template <Scalar T>
 void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args);
 
 /// Inverted dropout: y = x · m / (1 − p), m ~ Bernoulli(1 − p), element (i, j) decided by
-/// random.uniform(i · cols + j) >= p. The same call on dy gives the gradient; `accumulate` adds to
-/// y.
+/// random.uniform(n · cols + j) >= p, n = numbers[i], or i without numbers. The same call on dy
+/// gives the gradient; `accumulate` adds to y.
 template <Scalar T>
 struct Dropout {
   ConstMatrixView<T> x = {};
@@ -35,6 +35,7 @@ struct Dropout {
   Philox random{0};
   MatrixView<T> y = {};
   bool accumulate = false;
+  const Index* numbers = nullptr;  ///< of the rows
 };
 template <Scalar T>
 void dropout(ThreadPool& pool, const Dropout<T>& args);

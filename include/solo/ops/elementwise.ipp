@@ -106,8 +106,9 @@ void dropout(ThreadPool& pool, const Dropout<T>& args) {
   const KernelTable<T>& table = kernels<T>();
   const solo::detail::DropoutRule rule(args.p, args.random);
   detail::for_each_row(pool, args.x.rows, args.x.cols, [&](Index i) {
+    const Index number = args.numbers == nullptr ? i : args.numbers[i];
     table.dropout(args.x.cols, args.x.row(i), args.y.row(i), rule,
-                  static_cast<std::uint64_t>(i * args.x.cols), args.accumulate);
+                  static_cast<std::uint64_t>(number * args.x.cols), args.accumulate);
   });
 }
 

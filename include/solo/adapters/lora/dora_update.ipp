@@ -118,7 +118,7 @@ struct Dora {
 template <Scalar T>
 [[nodiscard]] Dora<T> start_dora(Tape<T>& tape, Var<T> x, Index out, const LowRankArgs<T>& args,
                                  const DoraBase<T>& base) {
-  Dora<T> dora{LowRank<T>(tape, args), base, nullptr, nullptr, {}, {}};
+  Dora<T> dora{LowRank<T>(tape, args, x.rows()), base, nullptr, nullptr, {}, {}};
   T* const norms = tape.scratch(out);
   T* const factor = tape.scratch(out);
   {

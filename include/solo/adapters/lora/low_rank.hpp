@@ -70,9 +70,13 @@ struct LowRank {
   LowRankArgs<T> args;
   Philox random{0};
   bool drops = false;
+  const Index* row_numbers = nullptr;
 
-  LowRank(const Tape<T>& tape, const LowRankArgs<T>& a)
-      : args(a), random(tape.random(a.site)), drops(a.dropout > 0.0 && tape.pass().training) {}
+  LowRank(const Tape<T>& tape, const LowRankArgs<T>& a, Index rows)
+      : args(a),
+        random(tape.random(a.site)),
+        drops(a.dropout > 0.0 && tape.pass().training),
+        row_numbers(tape.row_numbers(rows)) {}
 
   [[nodiscard]] Index rank() const { return args.b->shape()[1]; }
   [[nodiscard]] Index total_rank() const { return args.a->shape()[0]; }
@@ -82,8 +86,12 @@ struct LowRank {
   }
 
   void drop(ThreadPool& pool, ConstMatrixView<T> x, MatrixView<T> y, bool accumulate) const {
-    ops::dropout<T>(
-        pool, {.x = x, .p = args.dropout, .random = random, .y = y, .accumulate = accumulate});
+    ops::dropout<T>(pool, {.x = x,
+                           .p = args.dropout,
+                           .random = random,
+                           .y = y,
+                           .accumulate = accumulate,
+                           .numbers = row_numbers});
   }
   /// f(x as A sees it).
   template <class F>

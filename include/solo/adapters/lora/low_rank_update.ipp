@@ -17,7 +17,7 @@ void low_rank_update(Tape<T>& tape, Var<T> x, Var<T> y, const LowRankArgs<T>& ar
   if (tape.is_kept(y)) {
     fail<ConfigError>("tape.in_place", "low_rank_update: a backward step needs the old value");
   }
-  const detail::LowRank<T> update(tape, args);
+  const detail::LowRank<T> update(tape, args, x.rows());
   Parameter<T>* const bias = args.bias;
   const bool needed = tape.needs(x.requires_grad() || update.trains_factors() ||
                                  (bias != nullptr && bias->requires_grad()));

@@ -38,6 +38,15 @@ Json or_null(const std::optional<double>& x) {
   return x ? Json(*x) : Json(nullptr);
 }
 
+Json prefix_cache_json(const std::optional<PrefixCacheInfo>& info) {
+  if (!info) return nullptr;
+  return {{"blocks", info->blocks},
+          {"rows_read", info->rows_read},
+          {"rows_computed", info->rows_computed},
+          {"rows_left_out", info->rows_left_out},
+          {"bytes", info->bytes}};
+}
+
 /// The words without an option and its value.
 std::vector<std::string> without_option(const std::vector<std::string>& words,
                                         std::string_view option) {
@@ -158,6 +167,11 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
   TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   progress.finish();
+  if (result.prefix_cache && result.prefix_cache->rows_left_out > 0) {
+    warn(concat("prefix cache: ", result.prefix_cache->rows_left_out,
+                " token rows of the data are beyond its limit of ", options.prefix_cache.max_bytes,
+                " bytes and were computed each time"));
+  }
   return {std::move(result), seconds.count()};
 }
 
@@ -205,6 +219,7 @@ void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                 {"peak_rss_bytes", result.peak_rss_bytes},
                 {"trainable", result.trainable},
                 {"saved_bytes", saved_bytes(output, model)},
+                {"prefix_cache", prefix_cache_json(result.prefix_cache)},
                 {"stopped", result.stopped},
                 {"stopped_early", result.stopped_early},
                 {"best_eval_loss", or_null(result.best_eval_loss)},

@@ -2,9 +2,14 @@
 #include "training_options.hpp"
 
 namespace solo::cli {
+namespace {
+constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
+}  // namespace
 
 TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
-    : options_(std::move(defaults)), scheduler_(to_string(options_.lr_scheduler)) {
+    : options_(std::move(defaults)),
+      scheduler_(to_string(options_.lr_scheduler)),
+      prefix_cache_max_mb_(options_.prefix_cache.max_bytes / kMegabyte) {
   TrainerOptions& t = options_;
   const std::string group = "Training";
   const auto add = [&](const std::string& name, auto& value, const std::string& help) {
@@ -48,6 +53,22 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   app.add_flag("--share-context", t.share_context,
                "examples of a batch with one context compute it once")
       ->group(group);
+  auto* const cache =
+      add("--prefix-cache", prefix_cache_,
+          "keep what the blocks below the adapter give: off, memory, or a file for later runs too")
+          ->type_name("off|memory|FILE")
+          ->check([](const std::string& text) {
+            return text.empty() ? std::string("--prefix-cache: the path is empty") : std::string();
+          });
+  add("--prefix-cache-dtype", prefix_cache_dtype_, "of what is kept")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->needs(cache);
+  add("--prefix-cache-max-mb", prefix_cache_max_mb_, "limit; examples beyond it are computed")
+      ->check(CLI::Range(Index{1}, Index{1} << 40))
+      ->needs(cache);
+  app.add_flag("--prefix-cache-rebuild", t.prefix_cache.rebuild, "replace the file")
+      ->needs(cache)
+      ->group(group);
   app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
 }
 
@@ -61,6 +82,15 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
   t.shuffle = !no_shuffle_;
   t.output_dir = output;
   t.resume = resume_->count() > 0;
+  PrefixCacheOptions& cache = t.prefix_cache;
+  if (prefix_cache_ == "memory") {
+    cache.mode = PrefixCacheMode::memory;
+  } else if (prefix_cache_ != "off") {
+    cache.mode = PrefixCacheMode::file;
+    cache.file = prefix_cache_;
+  }
+  cache.dtype = prefix_cache_dtype_ == "bfloat16" ? DType::bfloat16 : DType::float32;
+  cache.max_bytes = prefix_cache_max_mb_ * kMegabyte;
   for (const std::string& item : multipliers_) {
     const std::size_t equals = item.find('=');
     double factor = 0.0;

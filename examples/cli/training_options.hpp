@@ -7,6 +7,7 @@
 
 #include "program.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ class TrainingOptions {
   std::string scheduler_;
   std::vector<std::string> multipliers_;
   bool no_shuffle_ = false;
+  std::string prefix_cache_ = "off";
+  std::string prefix_cache_dtype_ = "float32";
+  std::int64_t prefix_cache_max_mb_ = 0;
   CLI::Option* learning_rate_ = nullptr;
   CLI::Option* resume_ = nullptr;
 };

@@ -20,6 +20,9 @@ struct Batch {
   std::vector<int> ids;
   std::vector<int> targets;
   std::vector<Segment> segments;
+  /// By segment: which example of the data set it is of, the first one of a shared context. Empty
+  /// when the batch is of no data set.
+  std::vector<Index> segment_examples = {};
   Index examples = 0;  ///< sequences of the data set in it (segments may be more: shared contexts)
   Index scored_tokens = 0;  ///< rows with a target
   std::uint64_t seed = 0;   ///< key of the random numbers of a training pass (dropout)

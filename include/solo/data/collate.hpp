@@ -45,7 +45,8 @@ struct BatchBuffer {
 namespace detail {
 
 /// Makes `buffer.batch` the ragged batch of buffer.scratch.examples, in their order. An example of
-/// which no row is left (none is scored, and keep_last is off) has no segment.
+/// which no row is left (none is scored, and keep_last is off) has no segment. segment_examples are
+/// places in that list.
 void collate(BatchBuffer& buffer, const CollateOptions& options);
 
 }  // namespace detail

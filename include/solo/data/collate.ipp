@@ -83,6 +83,7 @@ SOLO_INLINE void collate(BatchBuffer& buffer, const CollateOptions& options) {
   batch.ids.clear();
   batch.targets.clear();
   batch.segments.clear();
+  batch.segment_examples.clear();
   batch.examples = static_cast<Index>(count);
   batch.scored_tokens = 0;
   scratch.rows.resize(count);
@@ -96,8 +97,10 @@ SOLO_INLINE void collate(BatchBuffer& buffer, const CollateOptions& options) {
     const Example& example = *scratch.examples[i];
     const std::size_t rows = scratch.rows[i];
     if (rows == 0) continue;
+    const auto number = static_cast<Index>(i);
     if (scratch.groups[i] < 0) {
       append_segment(batch, example, 0, rows, -1);
+      batch.segment_examples.push_back(number);
       continue;
     }
     const std::size_t shared = shareable_context(example).size();
@@ -105,8 +108,10 @@ SOLO_INLINE void collate(BatchBuffer& buffer, const CollateOptions& options) {
     if (parent < 0) {
       parent = static_cast<Index>(batch.segments.size());
       append_segment(batch, example, 0, shared, -1);
+      batch.segment_examples.push_back(number);
     }
     append_segment(batch, example, shared, rows, parent);
+    batch.segment_examples.push_back(number);
   }
 }
 

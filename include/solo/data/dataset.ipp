@@ -110,6 +110,7 @@ const Batch& Dataset::collate(Index count, const F& index, const CollateOptions&
   buffer.scratch.examples.clear();
   for (Index i = 0; i < count; ++i) buffer.scratch.examples.push_back(&(*this)[index(i)]);
   detail::collate(buffer, options);
+  for (Index& example : buffer.batch.segment_examples) example = index(example);
   return buffer.batch;
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 
@@ -60,11 +61,24 @@ class InputFile {
   /// there.
   void read_at(std::uint64_t offset, std::span<std::byte> out) const;
 
+ protected:
+  InputFile(std::filesystem::path path, bool writable);
+  [[nodiscard]] int descriptor() const noexcept { return file_.get(); }
+
  private:
   std::filesystem::path path_;
   std::string name_;
   detail::FileDescriptor file_;
   std::uint64_t size_ = 0;
+};
+
+/// A regular file that is there, some of whose bytes are replaced in place.
+class UpdateFile : public InputFile {
+ public:
+  /// Throws as InputFile does.
+  explicit UpdateFile(std::filesystem::path path) : InputFile(std::move(path), true) {}
+  /// Throws IoError "io.write", also beyond the end of the file.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes) const;
 };
 
 /// What read_text_file takes.
@@ -96,6 +110,8 @@ class AtomicFile {
   /// Appends. Throws IoError "io.write"; the file can then only be dropped.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Makes the file `size` bytes long; those behind what was written are zeros, which take no room.
+  void extend(std::uint64_t size);
   /// fsync, close, rename, fsync of the directory. Throws IoError "io.write" or "io.rename".
   void commit();
 

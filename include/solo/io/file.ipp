@@ -55,7 +55,8 @@ SOLO_INLINE void require_plain_path(const std::filesystem::path& path) {
 
 /// Opens for reading without ever waiting for a device or (unless allowed) a FIFO.
 [[nodiscard]] SOLO_INLINE FileDescriptor open_for_reading(const std::filesystem::path& path,
-                                                          bool allow_fifo, struct ::stat& status) {
+                                                          bool allow_fifo, struct ::stat& status,
+                                                          int access = O_RDONLY) {
   require_plain_path(path);
   const auto check_kind = [&] {
     if (S_ISREG(status.st_mode) || (allow_fifo && S_ISFIFO(status.st_mode))) return;
@@ -71,7 +72,7 @@ SOLO_INLINE void require_plain_path(const std::filesystem::path& path) {
   check(::stat(path.c_str(), &status) == 0);  // first, as opening a device may have side effects
   check_kind();
   const bool fifo = S_ISFIFO(status.st_mode);
-  FileDescriptor file(open_retrying(path.c_str(), fifo ? O_RDONLY : O_RDONLY | O_NONBLOCK));
+  FileDescriptor file(open_retrying(path.c_str(), fifo ? access : access | O_NONBLOCK));
   check(file.open());
   check(::fstat(file.get(), &status) == 0);
   check_kind();
@@ -160,10 +161,12 @@ SOLO_INLINE detail::FileDescriptor& detail::FileDescriptor::operator=(
   return *this;
 }
 
-SOLO_INLINE InputFile::InputFile(std::filesystem::path path)
+SOLO_INLINE InputFile::InputFile(std::filesystem::path path) : InputFile(std::move(path), false) {}
+
+SOLO_INLINE InputFile::InputFile(std::filesystem::path path, bool writable)
     : path_(std::move(path)), name_(display_name(path_)) {
   struct ::stat status {};
-  file_ = detail::open_for_reading(path_, false, status);
+  file_ = detail::open_for_reading(path_, false, status, writable ? O_RDWR : O_RDONLY);
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -189,6 +192,26 @@ SOLO_INLINE void InputFile::read_at(std::uint64_t offset, std::span<std::byte> o
     if (code != EINTR) {
       fail<IoError>("io.read", name_, ": cannot read: ", detail::system_message(code));
     }
+  }
+}
+
+SOLO_INLINE void UpdateFile::write_at(std::uint64_t offset,
+                                      std::span<const std::byte> bytes) const {
+  if (offset > size() || bytes.size() > size() - offset) {
+    fail<IoError>("io.write", name(), ": expected room for ", bytes.size(), " bytes at ", offset,
+                  ", found a file of ", size(), " bytes");
+  }
+  while (!bytes.empty()) {
+    const ::ssize_t count =
+        ::pwrite(descriptor(), bytes.data(), bytes.size(), static_cast<::off_t>(offset));
+    if (count > 0) {
+      offset += static_cast<std::uint64_t>(count);
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      continue;
+    }
+    const int code = count < 0 ? errno : EIO;
+    if (code == EINTR) continue;
+    fail<IoError>("io.write", name(), ": cannot write: ", detail::system_message(code));
   }
 }
 
@@ -275,6 +298,14 @@ SOLO_INLINE void AtomicFile::write(std::span<const std::byte> bytes) {
 
 SOLO_INLINE void AtomicFile::write(std::string_view text) {
   write(std::as_bytes(std::span(text)));
+}
+
+SOLO_INLINE void AtomicFile::extend(std::uint64_t size) {
+  if (file_.open() && ::ftruncate(file_.get(), static_cast<::off_t>(size)) == 0) return;
+  const int code = file_.open() ? errno : EBADF;
+  discard();
+  fail<IoError>("io.write", display_name(target_), ": cannot make it ", size,
+                " bytes long: ", detail::system_message(code));
 }
 
 SOLO_INLINE void AtomicFile::commit() {

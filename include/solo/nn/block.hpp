@@ -6,10 +6,12 @@
 #include <solo/autograd/parameter.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/core/segment.hpp>
+#include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,6 +52,9 @@ struct ForwardContext {
   /// Ascending: only these rows are read of the result, and nothing else is computed in the last
   /// block but keys and values. Empty: all.
   std::span<const Index> needed = {};
+  /// If not null: its outputs are given, and its blocks left out.
+  const FrozenPrefix* prefix = nullptr;
+  std::span<const Var<T>> prefix_outputs = {};
   bool model_dropout = false;
   std::span<const ops::CachedSequence<T>> cached = {};
   Index capacity = 0;  ///< of the cache
@@ -93,6 +98,8 @@ struct Block {
   /// block gives the needed rows only.
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
                                Var<T> h);
+  /// In the order of the file.
+  [[nodiscard]] std::array<Parameter<T>*, 12> parameters();
 
  private:
   [[nodiscard]] Var<T> attend(const ForwardContext<T>& context, const GPT2Config& config, Var<T> x);
@@ -117,6 +124,12 @@ struct Network {
   /// The needed rows of the last block's output, links included, before ln_f.
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, const GPT2Config& config,
                                std::span<const int> ids);
+  /// Computes the prefix's blocks and nothing else: one result for each of its outputs.
+  void forward_prefix(const ForwardContext<T>& context, const GPT2Config& config,
+                      std::span<const int> ids, const FrozenPrefix& prefix,
+                      std::span<const MatrixView<T>> results);
+  /// What this adapter, and the base's tensors that train, leave of the model.
+  [[nodiscard]] FrozenPrefix frozen_prefix(const ActiveHooks<T>& hooks);
 
  private:
   /// Block output i with the links that end there; `outputs` are those before it, and get it.

@@ -138,7 +138,6 @@ Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& con
     attended = rows(tape, all, context.needed);
     tape.release(all);
     residual = rows(tape, h, context.needed);
-    tape.number_rows(context.needed);
   }
   Var<T> projected = through(attn_c_proj, attended);
   projected = dropped(projected, detail::DropoutPlace::attn_c_proj);
@@ -153,6 +152,13 @@ Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& con
   const Var<T> out = detail::add_residual(tape, reduced, middle);
   tape.release(middle);
   return out;
+}
+
+template <Scalar T>
+std::array<Parameter<T>*, 12> Block<T>::parameters() {
+  return {&ln_1.weight,        &ln_1.bias,        &c_attn.weight,     &c_attn.bias,
+          &attn_c_proj.weight, &attn_c_proj.bias, &ln_2.weight,       &ln_2.bias,
+          &c_fc.weight,        &c_fc.bias,        &mlp_c_proj.weight, &mlp_c_proj.bias};
 }
 
 template <Scalar T>
@@ -175,19 +181,11 @@ Network<T>::Network(const GPT2Config& config)
 template <Scalar T>
 std::vector<Parameter<T>*> Network<T>::parameters() {
   std::vector<Parameter<T>*> all = {&wte, &wpe};
-  const auto push = [&all](auto& layer) {
-    all.push_back(&layer.weight);
-    all.push_back(&layer.bias);
-  };
   for (const auto& block : blocks) {
-    push(block->ln_1);
-    push(block->c_attn);
-    push(block->attn_c_proj);
-    push(block->ln_2);
-    push(block->c_fc);
-    push(block->mlp_c_proj);
+    for (Parameter<T>* p : block->parameters()) all.push_back(p);
   }
-  push(ln_f);
+  all.push_back(&ln_f.weight);
+  all.push_back(&ln_f.bias);
   if (lm_head) all.push_back(lm_head.get());
   return all;
 }
@@ -263,15 +261,72 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
   // As later links read them.
   const std::span<Var<T>> outputs(tape.template scratch<Var<T>>(last + 1), at(last + 1));
   std::uninitialized_fill(outputs.begin(), outputs.end(), Var<T>());
-  Var<T> h = embed(context, config, ids);
-  outputs[0] = h;
-  for (int i = 1; i <= last; ++i) {
+  if (!context.needed.empty()) tape.number_rows(context.needed);
+  int first = 0;
+  if (context.prefix == nullptr) {
+    outputs[0] = embed(context, config, ids);
+  } else {
+    first = context.prefix->blocks;
+    for (std::size_t k = 0; k < context.prefix_outputs.size(); ++k) {
+      outputs[at(context.prefix->outputs[k])] = context.prefix_outputs[k];
+    }
+  }
+  Var<T> h = outputs[at(first)];
+  if (first == last && !context.needed.empty()) h = rows(tape, h, context.needed);
+  h = add_links(context, first, h, outputs);
+  for (int i = first + 1; i <= last; ++i) {
     const Var<T> input = h;
     const Var<T> raw = blocks[at(i - 1)]->forward(context, config, input);
     if (!(input == outputs[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
     h = add_links(context, i, raw, outputs);
   }
   return h;
+}
+
+template <Scalar T>
+void Network<T>::forward_prefix(const ForwardContext<T>& context, const GPT2Config& config,
+                                std::span<const int> ids, const FrozenPrefix& prefix,
+                                std::span<const MatrixView<T>> results) {
+  std::size_t next = 0;
+  Var<T> h = embed(context, config, ids);
+  for (int i = 0;; ++i) {
+    if (prefix.outputs[next] == i) {
+      const ConstMatrixView<T> values = h.value();
+      for (Index row = 0; row < values.rows; ++row) {
+        std::copy_n(values.row(row), values.cols, results[next].row(row));
+      }
+      ++next;
+    }
+    if (i == prefix.blocks) return;
+    const Var<T> input = h;
+    h = blocks[static_cast<std::size_t>(i)]->forward(context, config, input);
+    context.tape.release(input);
+  }
+}
+
+template <Scalar T>
+FrozenPrefix Network<T>::frozen_prefix(const ActiveHooks<T>& hooks) {
+  const auto at = [](int i) { return static_cast<std::size_t>(i); };
+  const auto frozen = [&](Parameter<T>* p) {
+    return &hooks.resolve(*p) == p && !p->requires_grad();
+  };
+  const auto untouched = [&](int i) {  // block i + 1, and output i that it reads
+    if (hooks.block != nullptr && !hooks.sources[at(i)].empty()) return false;
+    for (int kind = 0; kind < kLinearsPerBlock; ++kind) {
+      if (hooks.acts_on({.layer = i, .kind = static_cast<LinearKind>(kind)})) return false;
+    }
+    const auto parameters = blocks[at(i)]->parameters();
+    return std::all_of(parameters.begin(), parameters.end(), frozen);
+  };
+  FrozenPrefix prefix;
+  if (frozen(&wte) && frozen(&wpe)) {
+    while (at(prefix.blocks) < blocks.size() && untouched(prefix.blocks)) ++prefix.blocks;
+  }
+  for (int i = 0; i < prefix.blocks; ++i) {
+    if (hooks.block != nullptr && hooks.last_reader[at(i)] > 0) prefix.outputs.push_back(i);
+  }
+  prefix.outputs.push_back(prefix.blocks);
+  return prefix;
 }
 
 #if !SOLO_HEADER_ONLY

@@ -9,6 +9,7 @@
 #include <solo/core/parallel.hpp>
 #include <solo/data/batch.hpp>
 #include <solo/nn/block.hpp>
+#include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/generation_config.hpp>
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
@@ -165,8 +166,17 @@ class GPT2 {
     return logits(std::span<const int>(ids.begin(), ids.size()));
   }
   /// Mean cross-entropy of the batch's targets as a tape variable, adapters and gradients included.
-  /// Throws ConfigError ("loss.labels") if nothing is scored.
-  [[nodiscard]] Var<T> loss(Tape<T>& tape, const Batch& batch, const LossOptions& options = {});
+  /// Throws ConfigError ("loss.labels") if nothing is scored. With `source` the blocks of its
+  /// prefix, which must be frozen_prefix(), are not computed ("prefix.other" if it is another one,
+  /// "prefix.dropout" with model_dropout).
+  [[nodiscard]] Var<T> loss(Tape<T>& tape, const Batch& batch, const LossOptions& options = {},
+                            PrefixSource<T>* source = nullptr);
+  /// The blocks below the active adapter's lowest place; without one, below the lowest tensor of
+  /// the base that trains.
+  [[nodiscard]] FrozenPrefix frozen_prefix() const;
+  /// What a PrefixSource gives, computed; `tape` is emptied.
+  void prefix_outputs(Tape<T>& tape, const Batch& batch, const FrozenPrefix& prefix,
+                      std::span<const MatrixView<T>> outputs) const;
   /// Sums of one batch without gradients: loss is the mean over its scored tokens.
   [[nodiscard]] Score score(const Batch& batch, const EvalOptions& options = {}) const;
   /// Cross-entropy of a data set, mean over its scored tokens.

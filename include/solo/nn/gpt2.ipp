@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <new>
 #include <numeric>
 
 namespace solo::inline SOLO_ABI {
@@ -57,6 +58,28 @@ struct ScoredRows {
     targets = {target, count};
   }
 };
+
+inline void require_prefix(const FrozenPrefix& model, const FrozenPrefix& given) {
+  if (model == given) return;
+  fail<ConfigError>("prefix.other", "expected the frozen prefix of ", to_string(model), ", found ",
+                    to_string(given));
+}
+
+/// The prefix's outputs as the source gives them, on the tape; nothing without a source.
+template <Scalar T>
+[[nodiscard]] std::span<const Var<T>> prefix_values(Tape<T>& tape, const Batch& batch, Index width,
+                                                    PrefixSource<T>* source) {
+  if (source == nullptr) return {};
+  const std::size_t count = source->prefix().outputs.size();
+  auto* const values = tape.template scratch<Var<T>>(static_cast<Index>(count));
+  auto* const views = tape.template scratch<MatrixView<T>>(static_cast<Index>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    new (values + i) Var<T>(tape.create(batch.rows(), width, false));
+    new (views + i) MatrixView<T>(values[i].value());
+  }
+  source->fill(batch, {views, count});
+  return {values, count};
+}
 
 }  // namespace detail
 
@@ -223,12 +246,35 @@ MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
 }
 
 template <Scalar T>
-Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& options) {
+FrozenPrefix GPT2<T>::frozen_prefix() const {
+  return network_->frozen_prefix(hooks({}));
+}
+
+template <Scalar T>
+void GPT2<T>::prefix_outputs(Tape<T>& tape, const Batch& batch, const FrozenPrefix& prefix,
+                             std::span<const MatrixView<T>> outputs) const {
+  check_input(batch);
+  detail::require_prefix(frozen_prefix(), prefix);
+  tape.begin({.record = false, .training = false}, pool_);
+  const ForwardContext<T> context{.tape = tape, .hooks = no_hooks_, .segments = batch.segments};
+  network_->forward_prefix(context, config_, batch.ids, prefix, outputs);
+  tape.clear();
+}
+
+template <Scalar T>
+Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& options,
+                     PrefixSource<T>* source) {
   require_unmerged(nullptr);
   check_input(batch);
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) {
     fail<ConfigError>("config.range", "label_smoothing: expected 0 <= x < 1, found ",
                       options.label_smoothing);
+  }
+  if (source != nullptr) {
+    detail::require_prefix(frozen_prefix(), source->prefix());
+    if (options.training && options.model_dropout) {
+      fail<ConfigError>("prefix.dropout", "model_dropout: the outputs of a prefix are without it");
+    }
   }
   const std::size_t count = detail::scored_rows(batch);
   tape.begin({.record = true,
@@ -238,11 +284,15 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
               .homotopy = options.training ? options.homotopy : 1.0},
              pool_);
   const detail::ScoredRows scored(tape, batch, count);
-  const ForwardContext<T> context{.tape = tape,
-                                  .hooks = hooks({}),
-                                  .segments = batch.segments,
-                                  .needed = scored.rows,
-                                  .model_dropout = options.training && options.model_dropout};
+  const FrozenPrefix* const prefix = source == nullptr ? nullptr : &source->prefix();
+  const ForwardContext<T> context{
+      .tape = tape,
+      .hooks = hooks({}),
+      .segments = batch.segments,
+      .needed = scored.rows,
+      .prefix = prefix,
+      .prefix_outputs = detail::prefix_values(tape, batch, config_.n_embd, source),
+      .model_dropout = options.training && options.model_dropout};
   const Var<T> h = network_->forward(context, config_, batch.ids);
   const Var<T> normed = network_->ln_f.forward(context, h);
   tape.release(h);

@@ -21,10 +21,20 @@ namespace solo::inline SOLO_ABI {
 namespace detail {
 
 /// Options that change no number of the steps.
-inline constexpr std::array<std::string_view, 11> kHarmlessOptions = {
-    "epochs",          "max_steps",  "logging_steps",    "eval_steps",     "eval_on_start",
-    "eval_batch_size", "save_steps", "save_total_limit", "early_stopping", "load_best_model_at_end",
-    "warmup_steps"};
+inline constexpr std::array<std::string_view, 14> kHarmlessOptions = {"epochs",
+                                                                      "max_steps",
+                                                                      "logging_steps",
+                                                                      "eval_steps",
+                                                                      "eval_on_start",
+                                                                      "eval_batch_size",
+                                                                      "save_steps",
+                                                                      "save_total_limit",
+                                                                      "early_stopping",
+                                                                      "load_best_model_at_end",
+                                                                      "warmup_steps",
+                                                                      "prefix_cache",
+                                                                      "prefix_cache_dtype",
+                                                                      "prefix_cache_max_bytes"};
 
 template <class Element>
 void add_list(Checksum& checksum, const std::vector<Element>& list) {
@@ -72,6 +82,10 @@ std::string run_identity(const RunParts<T>& parts) {
   if (schedule != LrScheduler::constant) run["warmup_steps"] = parts.options.warmup_steps;
   if (schedule == LrScheduler::linear || schedule == LrScheduler::cosine) {
     run["max_steps"] = parts.plan.max_steps;
+  }
+  const PrefixCacheOptions& cache = parts.options.prefix_cache;
+  if (cache.mode != PrefixCacheMode::off && cache.dtype == DType::bfloat16) {
+    run["prefix_cache_dtype"] = "bfloat16";  // one in full changes nothing
   }
   run["scalar"] = std::is_same_v<T, double> ? "float64" : "float32";
   run["config"] = parse_json(parts.model.config().to_json(), "config");

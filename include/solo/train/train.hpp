@@ -6,6 +6,10 @@
 #include <solo/train/checkpoint.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/peak_memory.hpp>
+#include <solo/train/prefix_cache.hpp>
+#include <solo/train/prefix_cache_options.hpp>
+#include <solo/train/prefix_layout.hpp>
+#include <solo/train/prefix_store.hpp>
 #include <solo/train/progress.hpp>
 #include <solo/train/run_identity.hpp>
 #include <solo/train/run_state.hpp>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/core/scalar.hpp>
+#include <solo/train/prefix_cache_options.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -68,9 +69,10 @@ struct TrainResult {
   /// Over all steps of this call but the first two, from a batch in memory to updated weights; none
   /// for two or fewer steps.
   std::optional<double> examples_per_second = {};
-  std::optional<double> tokens_per_second = {};  ///< rows computed
-  std::int64_t peak_rss_bytes = 0;               ///< of the process so far; 0: unknown
-  Index trainable = 0;                           ///< numbers that were trained
+  std::optional<double> tokens_per_second = {};      ///< rows computed
+  std::int64_t peak_rss_bytes = 0;                   ///< of the process so far; 0: unknown
+  Index trainable = 0;                               ///< numbers that were trained
+  std::optional<PrefixCacheInfo> prefix_cache = {};  ///< with a prefix cache
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -46,6 +46,12 @@ SOLO_INLINE Json to_json(const TrainerOptions& options) {
   out["shuffle"] = options.shuffle;
   out["share_context"] = options.share_context;
   out["model_dropout"] = options.model_dropout;
+  const PrefixCacheOptions& cache = options.prefix_cache;
+  out["prefix_cache"] = cache.mode == PrefixCacheMode::file
+                            ? cache.file.string()
+                            : (cache.mode == PrefixCacheMode::memory ? "memory" : "off");
+  out["prefix_cache_dtype"] = std::string(to_string(cache.dtype));
+  out["prefix_cache_max_bytes"] = cache.max_bytes;
   out["logging_steps"] = options.logging_steps;
   out["eval_steps"] = options.eval_steps;
   out["eval_on_start"] = options.eval_on_start;

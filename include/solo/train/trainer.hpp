@@ -94,7 +94,8 @@ class Trainer {
   /// ("numeric.loss", "numeric.gradient") names step and tensor when a loss or gradient is not
   /// finite, or its square is beyond T; the model then is as after the step before.
   /// "numeric.parameter": an update made a parameter infinite or NaN, and the model keeps it; the
-  /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written.
+  /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written. With a
+  /// prefix cache as PrefixCache does.
   ///
   /// With `resume` it goes on from the newest checkpoint that can be read, whatever the trained
   /// tensors hold now, and ends with the bits of a run that was never stopped. Throws as

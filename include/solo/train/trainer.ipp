@@ -6,6 +6,7 @@
 #include <solo/optim/clip.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/peak_memory.hpp>
+#include <solo/train/prefix_cache.hpp>
 #include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <limits>
+#include <optional>
 
 namespace solo::inline SOLO_ABI {
 
@@ -53,7 +55,11 @@ class Trainer<T>::Run {
         tape_(model_.pool()),
         keeper_(
             {.model = model_, .options = options_, .plan = plan_, .train = train, .valid = valid},
-            optimizer_) {}
+            optimizer_) {
+    if (options_.prefix_cache.mode != PrefixCacheMode::off) {
+      prefix_cache_.emplace(model_, train_, options_.prefix_cache);
+    }
+  }
 
   [[nodiscard]] TrainResult run() {
     TrainResult result;
@@ -119,7 +125,8 @@ class Trainer<T>::Run {
                                        .normalizer = window.scored_tokens,
                                        .model_dropout = options_.model_dropout,
                                        .homotopy = homotopy,
-                                       .loss_sum = &part});
+                                       .loss_sum = &part},
+                                      prefix_cache_ ? &*prefix_cache_ : nullptr);
       sum += part;
       if (!is_finite(sum) || !is_finite(static_cast<double>(loss.item()))) {
         refuse_loss(model_, step, is_finite(sum) ? static_cast<double>(loss.item()) : sum);
@@ -304,6 +311,7 @@ class Trainer<T>::Run {
       result.tokens_per_second = static_cast<double>(timed_.tokens) / timed_seconds_;
     }
     for (const Parameter<T>* p : parameters_) result.trainable += p->size();
+    if (prefix_cache_) result.prefix_cache = prefix_cache_->info();
     open_log();
     log_.write_state(trainer_state());
     result.peak_rss_bytes = peak_rss_bytes();
@@ -324,6 +332,7 @@ class Trainer<T>::Run {
   Tape<T> tape_;
   std::vector<BatchBuffer> buffers_;
   CheckpointKeeper<T> keeper_;
+  std::optional<PrefixCache<T>> prefix_cache_;
 
   RunState state_;
   std::int64_t first_step_ = 0;  // what had been done before

@@ -5,6 +5,7 @@
 
 #include <solo/core/scalar.hpp>
 #include <solo/optim/schedule.hpp>
+#include <solo/train/prefix_cache_options.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -33,11 +34,12 @@ struct TrainerOptions {
   std::map<std::string, double> lr_multipliers = {};
   std::uint64_t seed = 42;
   bool shuffle = true;
-  bool share_context = false;       ///< examples of a batch with one context compute it once
-  bool model_dropout = false;       ///< the base's own embd/attn/resid_pdrop act too
-  std::int64_t logging_steps = 10;  ///< between log entries; the last step always has one
-  std::int64_t eval_steps = 0;      ///< 0: evaluate at the end only
-  bool eval_on_start = false;       ///< evaluate before the first step too
+  bool share_context = false;            ///< examples of a batch with one context compute it once
+  bool model_dropout = false;            ///< the base's own embd/attn/resid_pdrop act too
+  PrefixCacheOptions prefix_cache = {};  ///< of training batches; evaluation computes all
+  std::int64_t logging_steps = 10;       ///< between log entries; the last step always has one
+  std::int64_t eval_steps = 0;           ///< 0: evaluate at the end only
+  bool eval_on_start = false;            ///< evaluate before the first step too
   Index eval_batch_size = 8;
   std::int64_t save_steps = 0;        ///< between checkpoints; 0: only when the run is stopped
   std::int64_t save_total_limit = 2;  ///< checkpoints that are kept; 0: all

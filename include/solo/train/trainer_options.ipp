@@ -46,6 +46,11 @@ SOLO_INLINE void TrainerOptions::validate() const {
   require_at_least(0, "save_steps", save_steps);
   require_at_least(0, "save_total_limit", save_total_limit);
   require_at_least(0, "early_stopping", early_stopping);
+  require_at_least(1, "prefix_cache: max_bytes", prefix_cache.max_bytes);
+  if (prefix_cache.dtype != DType::float32 && prefix_cache.dtype != DType::bfloat16) {
+    fail<ConfigError>("config.range", "prefix_cache.dtype: expected float32 or bfloat16, found ",
+                      to_string(prefix_cache.dtype));
+  }
   const auto require = [](bool good, std::string_view what) {
     if (!good) fail<ConfigError>("train.options", what);
   };
@@ -53,6 +58,11 @@ SOLO_INLINE void TrainerOptions::validate() const {
   require(early_stopping == 0 || eval_steps > 0, "early_stopping: needs eval_steps above 0");
   require(!load_best_model_at_end || (eval_steps > 0 && !output_dir.empty()),
           "load_best_model_at_end: needs eval_steps above 0 and an output_dir");
+  const bool cached = prefix_cache.mode != PrefixCacheMode::off;
+  require(!cached || !model_dropout,
+          "prefix_cache: not with model_dropout, which acts in the prefix");
+  require((prefix_cache.mode == PrefixCacheMode::file) == !prefix_cache.file.empty(),
+          "prefix_cache: mode file and the file's path need each other");
   require(!resume || !output_dir.empty() || !resume_from.empty(),
           "resume: needs an output_dir or resume_from");
   require(resume || resume_from.empty(), "resume_from: needs resume");

@@ -7,6 +7,7 @@
 #include <solo/ops/ops.hpp>
 
 #include "native/eigen_native.hpp"
+#include "native/limits.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -23,9 +24,15 @@ std::vector<float> some_values(Index count) {
   return values;
 }
 
-void set_rate(benchmark::State& state, double operations) {
-  state.counters["FLOP/s"] = benchmark::Counter(
-      operations * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+/// FLOP/s, and their share of what `threads` cores can do, measured next to it.
+void set_rate(benchmark::State& state, double operations, std::int64_t threads = 1,
+              double (*peak_of)() = peak_round) {
+  const double all = operations * static_cast<double>(state.iterations());
+  state.counters["FLOP/s"] = benchmark::Counter(all, benchmark::Counter::kIsRate);
+  const double peak = measured_peak(peak_of) * static_cast<double>(threads);
+  if (peak > 0.0) {
+    state.counters["of_peak"] = benchmark::Counter(all / peak, benchmark::Counter::kIsRate);
+  }
 }
 
 /// Arguments: M, K, N, threads, b transposed (stored as (N, K)).
@@ -46,7 +53,8 @@ void solo_gemm(benchmark::State& state) {
                 {.a = ConstMatrixView<float>(a.data(), m, k), .b = right, .c = {c.data(), m, n}});
     benchmark::ClobberMemory();
   }
-  set_rate(state, 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n));
+  set_rate(state, 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n),
+           state.range(3));
 }
 
 void eigen_gemm(benchmark::State& state) {
@@ -61,13 +69,6 @@ void eigen_gemm(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   set_rate(state, 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n));
-}
-
-/// Independent multiply-adds in registers: what one core can do at most.
-void peak(benchmark::State& state) {
-  double operations = 0.0;
-  for (auto _ : state) operations += peak_round();
-  state.counters["FLOP/s"] = benchmark::Counter(operations, benchmark::Counter::kIsRate);
 }
 
 /// Arguments: tokens a segment, segments, threads, backward too.
@@ -96,7 +97,8 @@ void attention(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   const double pairs = static_cast<double>(length) * static_cast<double>(length + 1) / 2.0;
-  set_rate(state, (backward ? 14.0 : 4.0) * 768.0 * pairs * static_cast<double>(count));
+  set_rate(state, (backward ? 14.0 : 4.0) * 768.0 * pairs * static_cast<double>(count),
+           state.range(2));
 }
 
 void gelu_new(benchmark::State& state) {
@@ -162,7 +164,6 @@ void adamw(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 100000);
 }
 
-BENCHMARK(peak);
 BENCHMARK(solo_gemm)
     ->ArgNames({"M", "K", "N", "threads", "transposed"})
     ->Args({1024, 768, 3072, 1, 0})

@@ -10,6 +10,3 @@
 [[gnu::visibility("default")]] void eigen_native_product(const float* a, const float* b, float* c,
                                                          std::ptrdiff_t m, std::ptrdiff_t k,
                                                          std::ptrdiff_t n);
-
-/// Some multiply-adds that depend on nothing but registers; returns how many operations they were.
-[[gnu::visibility("default")]] double peak_round();

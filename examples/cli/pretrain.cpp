@@ -133,7 +133,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   model.save_pretrained(options.output);
   tokenizer.save_pretrained(options.output);
   write_report(options.output, model, run.result, run.seconds);
-  print_result(options.output, model, run.result, common);
+  print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
 }
 

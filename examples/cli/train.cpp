@@ -120,7 +120,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   }
   if (tokenizer) tokenizer->save_pretrained(options.output);
   write_report(options.output, model, run.result, run.seconds);
-  print_result(options.output, model, run.result, common);
+  print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
 }
 

@@ -71,6 +71,31 @@ std::int64_t tenth(std::int64_t step, std::int64_t max_steps) {
   return step * 10 / max_steps;
 }
 
+/// The examples of the newest epoch and the time since the end of the one before.
+class EpochClock {
+ public:
+  void step(const StepInfo& info) {
+    const auto epoch = static_cast<std::int64_t>(std::ceil(info.epoch - 1e-9));
+    if (epoch != epoch_) {
+      epoch_ = epoch;
+      begin_ = end_;
+      examples_ = 0.0;
+    }
+    examples_ += static_cast<double>(info.examples);
+    end_ = std::chrono::steady_clock::now();
+  }
+  [[nodiscard]] std::optional<double> examples_per_second() const {
+    if (epoch_ == 0) return {};
+    return examples_ / std::chrono::duration<double>(end_ - begin_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point end_ = begin_;
+  std::int64_t epoch_ = 0;
+  double examples_ = 0.0;
+};
+
 /// Bytes of the tensors a run saved.
 std::uintmax_t saved_bytes(const std::filesystem::path& output, const GPT2<float>& model) {
   const char* const name =
@@ -159,7 +184,11 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
                                 bool quiet) {
   Trainer<float> trainer(model, options);
   ProgressPrinter progress(quiet, trainable_line(model));
-  trainer.on_step([&](const StepInfo& info) { progress.step(info); });
+  EpochClock clock;
+  trainer.on_step([&](const StepInfo& info) {
+    clock.step(info);
+    progress.step(info);
+  });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
   trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
   const StopSignals signals(trainer);
@@ -172,7 +201,7 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
                 " token rows of the data are beyond its limit of ", options.prefix_cache.max_bytes,
                 " bytes and were computed each time"));
   }
-  return {std::move(result), seconds.count()};
+  return {std::move(result), seconds.count(), clock.examples_per_second()};
 }
 
 void write_report(const std::filesystem::path& output, const GPT2<float>& model,
@@ -208,7 +237,8 @@ void report_stop(const TrainResult& result, const Common& common) {
 }
 
 void print_result(const std::filesystem::path& output, const GPT2<float>& model,
-                  const TrainResult& result, const Common& common) {
+                  const FinishedRun& run, const Common& common) {
+  const TrainResult& result = run.result;
   if (common.json) {
     print_line({{"steps", result.steps},
                 {"train_loss", or_null(result.train_loss)},
@@ -216,6 +246,7 @@ void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                 {"eval_loss", or_null(result.eval_loss)},
                 {"examples_per_second", or_null(result.examples_per_second)},
                 {"tokens_per_second", or_null(result.tokens_per_second)},
+                {"last_epoch_examples_per_second", or_null(run.last_epoch_examples_per_second)},
                 {"peak_rss_bytes", result.peak_rss_bytes},
                 {"trainable", result.trainable},
                 {"saved_bytes", saved_bytes(output, model)},

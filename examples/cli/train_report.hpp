@@ -51,6 +51,8 @@ class ProgressPrinter {
 struct FinishedRun {
   TrainResult result;
   double seconds = 0.0;
+  /// Over the last epoch that was begun, all that happened in it included; none without a step.
+  std::optional<double> last_epoch_examples_per_second = {};
 };
 
 /// Trains with progress on stderr; a signal stops the run as request_stop() does.
@@ -63,7 +65,7 @@ void write_report(const std::filesystem::path& output, const GPT2<float>& model,
                   const TrainResult& result, double seconds);
 /// The result on stdout, as JSON or as text.
 void print_result(const std::filesystem::path& output, const GPT2<float>& model,
-                  const TrainResult& result, const Common& common);
+                  const FinishedRun& run, const Common& common);
 /// Says on stderr how a run that a signal stopped goes on, and throws Stopped.
 [[noreturn]] void report_stop(const TrainResult& result, const Common& common);
 

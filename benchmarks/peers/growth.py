@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Time a token and peak memory of a LoRA step against sequence length, tokens a batch and model size."""
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from cases.training import peer, solo
+from harness import HERE, Failed, middle
+
+RESULTS = "benchmarks/results/growth.json"
+IMAGES = "docs/images"
+RUNS = ("solo float32", "solo bfloat16", "torch float32")
+LENGTHS = (64, 128, 256, 512, 1024)
+BATCHES = (2, 4, 8, 16, 32)  # of 512 tokens: 1 k to 16 k tokens
+SIZES = {"gpt2": 124.4, "gpt2-medium": 354.8, "gpt2-large": 774.0, "gpt2-xl": 1557.6}  # millions of parameters
+TIMED_TOKENS = 2048  # at least so many are timed, in steps that follow as many others
+
+
+def available():
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise Failed("/proc/meminfo: no MemAvailable")
+
+
+def point(bench, log, name, size, batch, length):
+    """Median seconds a token and largest size of `name` at one place: two epochs of which the second counts."""
+    steps = max(1, TIMED_TOKENS // (batch * length))
+    rows = bench.id_rows("growth.jsonl", steps * batch, length)
+    if name.startswith("solo"):
+        def once():
+            return solo(bench, rows, dtype=name.split()[1], batch=batch, size=size, extra=("--epochs", 2))
+    else:
+        def once():
+            return peer(bench, rows, batch=batch, size=size, extra=("--epochs", 2))
+    rounds = [{name: once()} for _ in range(bench.rounds)]
+    seconds = 1 / (middle(rounds, name, "last_epoch_rate") * length)
+    rss = max(r[name]["rss"] for r in rounds)
+    log(f"{size} {batch} x {length}: {name}: {seconds * 1e3:.3f} ms a token, {rss / 1e9:.2f} GB")
+    return {"run": name, "model": size, "batch": batch, "length": length, "seconds_per_token": seconds, "rss": rss}
+
+
+def study(bench, log):
+    """All points of the three series. A run whose next point would not fit into memory ends there."""
+    points = []
+    series = {"length": [("gpt2", 1, n) for n in LENGTHS], "batch": [("gpt2", n, 512) for n in BATCHES],
+              "model": [(size, 1, 512) for size in SIZES]}
+    for kind, places in series.items():
+        last = {}
+        for i, place in enumerate(places):
+            for name in RUNS:
+                growing = 2.5 if kind == "model" else 2.0
+                if i > 0 and (name not in last or last[name] * growing > 0.9 * available()):
+                    last.pop(name, None)
+                    log(f"{place}: {name}: would not fit")
+                    continue
+                result = point(bench, log, name, *place)
+                last[name] = result["rss"]
+                points.append({"series": kind, **result})
+            if kind == "model" and place[0] != "gpt2":
+                bench.drop_model(place[0])
+    return points
+
+
+def place_of(p):
+    return {"length": p["length"], "batch": p["batch"] * p["length"], "model": SIZES[p["model"]]}[p["series"]]
+
+
+def summary(results, table):
+    """Lines of Markdown: a row for each place, the runs side by side."""
+    titles = {"length": "1 sequence of {} tokens", "batch": "{} tokens in sequences of 512",
+              "model": "1 × 512 tokens, {} M parameters"}
+    rows = {}
+    for p in results["points"]:
+        rows.setdefault(titles[p["series"]].format(place_of(p)), {})[p["run"]] = p
+    cells = []
+    for title, runs in rows.items():
+        cells.append([title] + [f"{runs[n]['seconds_per_token'] * 1e3:.2f} ms, {runs[n]['rss'] / 1e9:.2f} GB"
+                                if n in runs else "does not fit" for n in RUNS])
+    return table(["LoRA step", *RUNS], cells)
+
+
+def plot(root):
+    """The pictures, by gnuplot."""
+    if shutil.which("gnuplot") is None:
+        raise Failed("gnuplot is not installed: the plots were not drawn")
+    points = json.loads((root / RESULTS).read_text(encoding="utf-8"))["points"]
+    images = root / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="solo-growth-") as work:
+        for series in ("length", "batch", "model"):
+            for name in RUNS:
+                of_run = [p for p in points if p["series"] == series and p["run"] == name]
+                lines = [f"{place_of(p)} {p['seconds_per_token'] * 1e3:.6g} {p['rss'] / 1e9:.6g}" for p in of_run]
+                (Path(work) / f"{series}-{name.replace(' ', '-')}.dat").write_text("\n".join(lines) + "\n")
+        subprocess.run(["gnuplot", "-e", f"data='{work}'; images='{images}'", str(HERE / "growth.gnuplot")], check=True)

@@ -127,6 +127,7 @@ TEST_CASE("train, then generate and score with what was saved") {
     const Json result = o.json();
     CHECK(result.at("steps") == 12);
     CHECK(result.at("eval_loss").get<double>() < result.at("initial_eval_loss").get<double>());
+    CHECK(result.at("last_epoch_examples_per_second").get<double>() > 0.0);
     for (const char* file : {"trainer_state.json", "log.jsonl", "training_args.json", "report.md",
                              "vocab.json", "merges.txt"}) {
       INFO(file);

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from cases.training import peer, solo
-from harness import HERE, Failed, middle
+from harness import HERE, Failed, in_turn, largest, middle
 
 RESULTS = "benchmarks/results/growth.json"
 IMAGES = "docs/images"
@@ -25,21 +25,13 @@ def available():
     raise Failed("/proc/meminfo: no MemAvailable")
 
 
-def point(bench, log, name, size, batch, length):
-    """Median seconds a token and largest size of `name` at one place: two epochs of which the second counts."""
+def step(bench, name, size, batch, length):
+    """A function that runs `name` at one place: two epochs, of which the second counts."""
     steps = max(1, TIMED_TOKENS // (batch * length))
     rows = bench.id_rows("growth.jsonl", steps * batch, length)
     if name.startswith("solo"):
-        def once():
-            return solo(bench, rows, dtype=name.split()[1], batch=batch, size=size, extra=("--epochs", 2))
-    else:
-        def once():
-            return peer(bench, rows, batch=batch, size=size, extra=("--epochs", 2))
-    rounds = [{name: once()} for _ in range(bench.rounds)]
-    seconds = 1 / (middle(rounds, name, "last_epoch_rate") * length)
-    rss = max(r[name]["rss"] for r in rounds)
-    log(f"{size} {batch} x {length}: {name}: {seconds * 1e3:.3f} ms a token, {rss / 1e9:.2f} GB")
-    return {"run": name, "model": size, "batch": batch, "length": length, "seconds_per_token": seconds, "rss": rss}
+        return lambda: solo(bench, rows, dtype=name.split()[1], batch=batch, size=size, extra=("--epochs", 2))
+    return lambda: peer(bench, rows, batch=batch, size=size, extra=("--epochs", 2))
 
 
 def study(bench, log):
@@ -48,19 +40,19 @@ def study(bench, log):
     series = {"length": [("gpt2", 1, n) for n in LENGTHS], "batch": [("gpt2", n, 512) for n in BATCHES],
               "model": [(size, 1, 512) for size in SIZES]}
     for kind, places in series.items():
-        last = {}
-        for i, place in enumerate(places):
-            for name in RUNS:
-                growing = 2.5 if kind == "model" else 2.0
-                if i > 0 and (name not in last or last[name] * growing > 0.9 * available()):
-                    last.pop(name, None)
-                    log(f"{place}: {name}: would not fit")
-                    continue
-                result = point(bench, log, name, *place)
-                last[name] = result["rss"]
-                points.append({"series": kind, **result})
-            if kind == "model" and place[0] != "gpt2":
-                bench.drop_model(place[0])
+        growing = 2.5 if kind == "model" else 2.0  # from one place to the next, at most
+        last = dict.fromkeys(RUNS, 0)
+        for size, batch, length in places:
+            last = {n: rss for n, rss in last.items() if growing * rss < 0.9 * available()}
+            log(f"== {size}, {batch} x {length} tokens: {', '.join(last)}")
+            rounds = in_turn(bench, {n: step(bench, n, size, batch, length) for n in last}, log)
+            for name in last:
+                last[name] = largest(rounds, name)
+                points.append({"series": kind, "run": name, "model": size, "batch": batch, "length": length,
+                               "seconds_per_token": 1 / (middle(rounds, name, "last_epoch_rate") * length),
+                               "rss": last[name]})
+            if size != "gpt2":
+                bench.drop_model(size)
     return points
 
 
@@ -79,7 +71,10 @@ def summary(results, table):
     for title, runs in rows.items():
         cells.append([title] + [f"{runs[n]['seconds_per_token'] * 1e3:.2f} ms, {runs[n]['rss'] / 1e9:.2f} GB"
                                 if n in runs else "does not fit" for n in RUNS])
-    return table(["LoRA step", *RUNS], cells)
+    pictures = [f"![time a token and peak memory against {what}]({Path(IMAGES).name}/growth-{series}.svg)"
+                for series, what in (("length", "the length of a sequence"), ("batch", "the tokens of a batch"),
+                                     ("model", "the size of the model"))]
+    return [line for p in pictures for line in (p, "")] + table(["LoRA step", *RUNS], cells)
 
 
 def plot(root):

@@ -167,7 +167,9 @@ def in_turn(bench, runs, log):
 
 
 def brief(result):
-    return ", ".join(f"{k} {v:.4g}" for k, v in result.items() if isinstance(v, (int, float)))
+    """The numbers of a result in one line; of a list its median."""
+    numbers = {k: statistics.median(v) if isinstance(v, list) else v for k, v in result.items()}
+    return ", ".join(f"{k} {v:.4g}" for k, v in numbers.items() if isinstance(v, (int, float)))
 
 
 def middle(rounds, name, key):

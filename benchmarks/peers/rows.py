@@ -87,6 +87,8 @@ def gemm(dtype, least):
         return statistics.median(r[name][f"{dtype} {threads}"] / r["limits"][f"peak_{dtype} {threads}"] for r in rounds)
 
     def measure(rounds):
+        if f"peak_{dtype} 1" not in rounds[0]["limits"]:
+            return None  # this CPU has no such instruction
         ours = [share(rounds, "solo", n) for n in (1, 2)]
         peers = {n: [share(rounds, n, t) for t in (1, 2)] for n in rounds[0] if n.startswith("onednn")}
         peer = max(peers, key=lambda n: sum(peers[n]))

@@ -16,6 +16,7 @@ case whose runs did not do the same work fails. Close everything else: the ratio
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,10 @@ def setup(folder):
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", "-r", str(HERE / "requirements.txt")], check=True)
     print(f"ready: --python {folder / 'bin' / 'python'}")
+    for package, there in (("libdnnl-dev", Path("/usr/include/dnnl.hpp").exists()),
+                           ("gnuplot-nox", shutil.which("gnuplot")), ("linux-perf", shutil.which("perf"))):
+        if not there:
+            print(f"missing, for some of it: {package} (Debian)")
 
 
 def say(text):

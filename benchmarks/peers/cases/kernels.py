@@ -5,7 +5,8 @@ import re
 
 from harness import Failed, run
 
-SHAPE = "M:1024/K:768/N:3072"
+M, K, N = 1024, 768, 3072
+SHAPE = f"M:{M}/K:{K}/N:{N}"
 SECONDS = 0.3
 
 
@@ -14,6 +15,12 @@ def google(bench, program, threads=1, pattern="."):
     text, _ = run([bench.program(program), f"--benchmark_filter={pattern}", f"--benchmark_min_time={SECONDS}",
                    "--benchmark_format=json"], threads)
     return json.loads(text[text.index("{"):])
+
+
+def flops(benchmark):
+    """FLOP/s of a product of this shape, by the clock."""
+    unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[benchmark["time_unit"]]
+    return 2 * M * K * N / (benchmark["real_time"] * unit)
 
 
 def limits(bench):
@@ -27,14 +34,15 @@ def limits(bench):
 
 
 def solo_gemm(bench):
-    """FLOP/s of every solo_gemm_packed of this shape, as `dtype threads`."""
+    """FLOP/s of every solo_gemm_packed… of this shape (…bf16… or …bfloat16… in the name: bfloat16)."""
     result = {}
-    for b in google(bench, "benchmark_kernels", pattern=f"solo_gemm_packed.*{SHAPE}")["benchmarks"]:
+    for b in google(bench, "benchmark_kernels", pattern=f"solo_gemm_packed.*{SHAPE}").get("benchmarks", ()):
         threads = re.search(r"threads:(\d+)", b["name"])
         dtype = "bfloat16" if re.search("bf16|bfloat16", b["name"]) else "float32"
-        result[f"{dtype} {threads.group(1) if threads else 1}"] = b["FLOP/s"]
-    if not result:
-        raise Failed(f"benchmark_kernels has no solo_gemm_packed of {SHAPE}")
+        result[f"{dtype} {threads.group(1) if threads else 1}"] = flops(b)
+    missing = {f"{dtype} {n}" for dtype in ("float32", "bfloat16") for n in (1, 2)} - set(result)
+    if missing:
+        raise Failed(f"benchmark_kernels has no solo_gemm_packed of {SHAPE} for {', '.join(sorted(missing))} threads")
     return result
 
 
@@ -46,7 +54,7 @@ def onednn(bench):
         result["version"] = report["context"]["onednn"]
         for b in report["benchmarks"]:
             dtype = re.match(r"onednn_(\w+?)/", b["name"]).group(1)
-            result[f"{dtype} {threads}"] = b["FLOP/s"]
+            result[f"{dtype} {threads}"] = flops(b)
     return result
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from cases.training import peer, solo
@@ -61,20 +62,39 @@ def place_of(p):
 
 
 def summary(results, table):
-    """Lines of Markdown: a row for each place, the runs side by side."""
+    """Lines of Markdown: the pictures, the goals, and a row for each place, the runs side by side."""
+    pictures = [f"![time a token and peak memory against {what}]({Path(IMAGES).name}/growth-{series}.svg)"
+                for series, what in (("length", "the length of a sequence"), ("batch", "the tokens of a batch"),
+                                     ("model", "the size of the model"))]
     titles = {"length": "1 sequence of {} tokens", "batch": "{} tokens in sequences of 512",
               "model": "1 × 512 tokens, {} M parameters"}
     rows = {}
     for p in results["points"]:
         rows.setdefault(titles[p["series"]].format(place_of(p)), {})[p["run"]] = p
-    cells = []
-    for title, runs in rows.items():
-        cells.append([title] + [f"{runs[n]['seconds_per_token'] * 1e3:.2f} ms, {runs[n]['rss'] / 1e9:.2f} GB"
-                                if n in runs else "does not fit" for n in RUNS])
-    pictures = [f"![time a token and peak memory against {what}]({Path(IMAGES).name}/growth-{series}.svg)"
-                for series, what in (("length", "the length of a sequence"), ("batch", "the tokens of a batch"),
-                                     ("model", "the size of the model"))]
-    return [line for p in pictures for line in (p, "")] + table(["LoRA step", *RUNS], cells)
+    cells = [[title] + [f"{runs[n]['seconds_per_token'] * 1e3:.2f} ms, {runs[n]['rss'] / 1e9:.2f} GB"
+                        if n in runs else "does not fit" for n in RUNS] for title, runs in rows.items()]
+    return [line for p in pictures for line in (p, "")] + table(
+        ["growth of solo, float32", "result", "goal", "reached"], goals(results["points"])) + [""] + table(
+        ["LoRA step", *RUNS], cells)
+
+
+def goals(points):
+    """What growth must be like: constant time a token, linear memory, a large model's step in 8 GB."""
+    ours = [p for p in points if p["run"] == "solo float32"]
+    batches = sorted((p for p in ours if p["series"] == "batch"), key=place_of)
+    times = [p["seconds_per_token"] for p in batches]
+    slopes = [(b["rss"] - a["rss"]) / (place_of(b) - place_of(a)) * 1024 / 1e6 for a, b in pairwise(batches)]
+    large = [p["rss"] for p in ours if p["series"] == "model" and p["model"] == "gpt2-large"]
+    rows = []
+    if slopes:
+        span = f"{place_of(batches[0])} to {place_of(batches[-1])} tokens a batch"
+        rows.append([f"time a token, {span}", f"{max(times) / min(times):.2f} × from the least to the most",
+                     "constant: ≤ 1.1 ×", max(times) <= 1.1 * min(times)])
+        rows.append([f"memory of 1024 more tokens, {span}", f"{min(slopes):.0f} to {max(slopes):.0f} MB",
+                     "linear: ≤ 1.1 ×", 0 < max(slopes) <= 1.1 * min(slopes)])
+    if large:
+        rows.append(["GPT-2 L, step of 512 tokens", f"{large[0] / 1e9:.2f} GB", "< 8 GB", large[0] < 8e9])
+    return [[*row, "yes" if reached else "**no**"] for *row, reached in rows]
 
 
 def plot(root):

@@ -47,6 +47,7 @@ def arguments():
     p.add_argument("--bin", type=Path, default=ROOT / "build/release/bin", help="our programs")
     p.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with data/e2e and data/gpt2")
     p.add_argument("--work", type=Path, help="for models and other large files; default: a temporary folder")
+    p.add_argument("--no-plots", action="store_true", help="--tables without the pictures (no gnuplot needed)")
     p.add_argument("--root", type=Path, default=ROOT, help="tree whose results and pages are read and written")
     a = p.parse_args()
     if a.rounds is not None and a.rounds < 1:
@@ -98,8 +99,8 @@ def run_cases(a, bench):
         begin, meter = time.monotonic(), Meter()
         try:
             rounds = in_turn(bench, CASES[name](bench), say)
-        except Failed as error:
-            say(f"error: {name}: {error}")
+        except (Failed, OSError, ValueError, KeyError) as error:
+            say(f"error: {name}: {error!r}" if isinstance(error, KeyError) else f"error: {name}: {error}")
             failed.append(name)
             continue
         results[name] = {**stamp(bench, f"--case {name}", meter), "rounds": rounds}
@@ -137,7 +138,7 @@ def main():
             tables.check(a.root)
         elif a.tables:
             tables.write(a.root)
-            if (a.root / growth.RESULTS).exists():
+            if not a.no_plots and (a.root / growth.RESULTS).exists():
                 growth.plot(a.root)
         else:
             measure(a)

@@ -85,6 +85,25 @@ const char* const kResults = R"json({
                         "bfloat16 1": 180e9, "bfloat16 2": 350e9}}]}
 })json";
 
+/// The study of growth, as run.py writes it.
+const char* const kGrowth = R"json({
+ "date": "2026-01-02", "command": "benchmarks/peers/run.py --growth --rounds 1", "threads": 2,
+ "machine": {"processor": "A processor", "family_model": "1/2", "cores": 2, "memory_gib": 16.0,
+             "system": "A system"},
+ "disturbed": {"others": 0.01, "stolen": 0.02}, "versions": {"torch": "2.15.0"},
+ "points": [
+  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 2, "length": 512,
+   "seconds_per_token": 2.0e-3, "rss": 1000000000},
+  {"series": "batch", "run": "torch float32", "model": "gpt2", "batch": 2, "length": 512,
+   "seconds_per_token": 4.0e-3, "rss": 2000000000},
+  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 4, "length": 512,
+   "seconds_per_token": 2.1e-3, "rss": 1300000000},
+  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 8, "length": 512,
+   "seconds_per_token": 2.1e-3, "rss": 2100000000},
+  {"series": "model", "run": "solo float32", "model": "gpt2-large", "batch": 1, "length": 512,
+   "seconds_per_token": 1.2e-2, "rss": 8100000000}]
+})json";
+
 /// A tree with the committed pages and these results.
 class Tree {
  public:
@@ -147,6 +166,27 @@ TEST_CASE("tables show medians, ratios, and whether a goal is reached", "[benchm
   CHECK(row_of(tree.page(), "lora") ==
         Lines{"lora", "peer float32", "examples/s", "4", "4 – 4", "2", "3100"});
   CHECK(read_file(tree.root() / "README.md").find("| 2.00 × |") != std::string::npos);
+}
+
+TEST_CASE("the table of growth says what grows as it should", "[benchmarks]") {
+  if (!has_python()) SOLO_SKIP("needs python3");
+  const Tree tree;
+  write_file(tree.root() / "benchmarks/results/growth.json", kGrowth);
+  const Outcome o = tree.run("--tables --no-plots");
+  INFO(o.err);
+  REQUIRE(o.status == 0);
+  using solo::test::Lines;
+  CHECK(row_of(tree.page(), "time a token, 1024 to 4096 tokens a batch") ==
+        Lines{"time a token, 1024 to 4096 tokens a batch", "1.05 × from the least to the most",
+              "constant: ≤ 1.1 ×", "yes"});
+  CHECK(row_of(tree.page(), "memory of 1024 more tokens, 1024 to 4096 tokens a batch")[1] ==
+        "300 to 400 MB");
+  CHECK(row_of(tree.page(), "memory of 1024 more tokens, 1024 to 4096 tokens a batch")[3] ==
+        "**no**");
+  CHECK(row_of(tree.page(), "GPT-2 L, step of 512 tokens")[3] == "**no**");
+  CHECK(row_of(tree.page(), "1024 tokens in sequences of 512") ==
+        Lines{"1024 tokens in sequences of 512", "2.00 ms, 1.00 GB", "does not fit",
+              "4.00 ms, 2.00 GB"});
 }
 
 TEST_CASE("a table that does not follow from the results is noticed", "[benchmarks]") {

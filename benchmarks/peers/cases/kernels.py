@@ -14,6 +14,8 @@ def google(bench, program, threads=1, pattern="."):
     """The benchmarks of a Google Benchmark program whose names match."""
     text, _ = run([bench.program(program), f"--benchmark_filter={pattern}", f"--benchmark_min_time={SECONDS}",
                    "--benchmark_format=json"], threads)
+    if "{" not in text:
+        raise Failed(f"{program} has no benchmark {pattern}")
     return json.loads(text[text.index("{"):])
 
 

@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <string>
@@ -77,6 +78,37 @@ TEST_CASE("gradients of linear in both layouts") {
                             {.weight = &w, .bias = &b, .layout = WeightLayout::out_in});
     });
   }
+}
+
+TEST_CASE("linear with a residual and gelu_new is that of separate steps") {
+  Fixture f;
+  auto& x = f.make("x", {5, 7});
+  auto& w = f.make("w", {7, 3});
+  auto& b = f.make("b", {3});
+  auto& r = f.make("r", {5, 3});
+  const auto fused = [&](Tape64& t) {
+    Var64 active;
+    const Var64 y = linear<double>(
+        t, Fixture::matrix(t, x),
+        {.weight = &w, .bias = &b, .residual = Fixture::matrix(t, r), .gelu_new = &active});
+    return mul<double>(t, y, active);  // both results have readers
+  };
+  const auto separate = [&](Tape64& t) {
+    const Var64 plain = linear<double>(t, Fixture::matrix(t, x), {.weight = &w, .bias = &b});
+    const Var64 y = add<double>(t, plain, Fixture::matrix(t, r));
+    return mul<double>(t, y, activation<double>(t, y, Activation::gelu_new));
+  };
+  f.check(fused);
+  Tape64 one;
+  Tape64 other;
+  one.begin({.record = false});
+  other.begin({.record = false});
+  const MatrixView<double> a = fused(one).value();
+  const MatrixView<double> c = separate(other).value();
+  CHECK(std::equal(a.data, a.data + 15, c.data));
+  CHECK_THROWS_AS(linear<double>(one, Fixture::matrix(one, x),
+                                 {.weight = &w, .residual = Fixture::matrix(one, x)}),
+                  ShapeError);
 }
 
 TEST_CASE("gradients of the norms") {

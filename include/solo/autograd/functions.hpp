@@ -19,12 +19,16 @@ namespace solo::inline SOLO_ABI {
 /// How a linear weight lies in memory: GPT-2's Conv1D keeps (in, out), torch.nn.Linear (out, in).
 enum class WeightLayout { in_out, out_in };
 
-/// x · W + b. weight: (in, out), or (out, in) with WeightLayout::out_in; bias: (out) or null.
+/// x · W + b + residual. weight: (in, out), or (out, in) with WeightLayout::out_in; bias: (out) or
+/// null; residual: (rows, out) or none. With `gelu_new` it receives a variable of its own, gelu_new
+/// of the result. Both are those of add() and activation(), computed while the product is at hand.
 template <Scalar T>
 struct LinearArgs {
   Parameter<T>* weight = nullptr;
   Parameter<T>* bias = nullptr;
   WeightLayout layout = WeightLayout::in_out;
+  Var<T> residual = {};
+  Var<T>* gelu_new = nullptr;
 };
 template <Scalar T>
 [[nodiscard]] Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args);

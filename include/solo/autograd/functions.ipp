@@ -12,43 +12,78 @@
 
 namespace solo::inline SOLO_ABI {
 
+namespace detail {
+
+/// The backward step of y = f(x), and how to have y again.
+template <Scalar T>
+void record_activation(Tape<T>& tape, Var<T> x, Var<T> y, Activation f) {
+  tape.keep(x);
+  tape.set_recipe(y, [x, f](Tape<T>& t, MatrixView<T> out) {
+    ops::activation_forward<T>(t.pool(), f, x.value(), out);
+  });
+  tape.record(y, [x, y, f](Tape<T>& t) {
+    ops::activation_backward<T>(t.pool(),
+                                {.f = f, .x = x.value(), .dy = t.grad(y), .dx = t.grad(x)});
+  });
+}
+
+/// The weight of a linear layer as (in, out).
+template <Scalar T>
+[[nodiscard]] Operand<T> oriented(const Parameter<T>& weight, WeightLayout layout) {
+  return layout == WeightLayout::out_in ? weight.operand().transposed() : weight.operand();
+}
+
+template <Scalar T>
+void linear_backward(Tape<T>& tape, Var<T> x, Var<T> y, const LinearArgs<T>& args) {
+  Parameter<T>& weight = *args.weight;
+  ops::LinearBackward<T> b{.dy = tape.grad(y),
+                           .weight = oriented(weight, args.layout),
+                           .weight_transposed = args.layout == WeightLayout::out_in,
+                           .dbias = grad_or_null(args.bias)};
+  if (x.requires_grad()) {
+    b.dx_fresh = !tape.has_grad(x);
+    b.dx = b.dx_fresh ? tape.fresh_grad(x) : tape.grad(x);
+  }
+  if (trains(&weight)) {
+    b.x = tape.restored(x);
+    b.dweight = weight.grad().matrix();
+  }
+  ops::linear_backward(tape.pool(), b);
+  if (args.residual && args.residual.requires_grad()) {
+    ops::add_scaled<T>(tape.pool(), T{1}, tape.grad(y), tape.grad(args.residual));
+  }
+}
+
+}  // namespace detail
+
 template <Scalar T>
 Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
   Parameter<T>& weight = *args.weight;
-  Parameter<T>* const bias = args.bias;
-  const bool transposed = args.layout == WeightLayout::out_in;
-  const auto oriented = [transposed](const Parameter<T>& w) {
-    return transposed ? w.operand().transposed() : w.operand();
-  };
-  const Operand<T> w = oriented(weight);
+  const Operand<T> w = detail::oriented(weight, args.layout);
   if (w.rows != x.cols()) {
     fail<ShapeError>("shape.mismatch", "linear: ", weight.name(), " has shape ",
                      to_string(weight.shape()), ", its input has ", x.cols(), " columns");
   }
-  if (bias != nullptr) detail::require_size(*bias, w.cols, "linear");
+  if (args.bias != nullptr) detail::require_size(*args.bias, w.cols, "linear");
+  const bool adds = static_cast<bool>(args.residual);
   const bool needed =
-      tape.needs(x.requires_grad() || detail::trains(&weight) || detail::trains(bias));
+      tape.needs(x.requires_grad() || detail::trains(&weight) || detail::trains(args.bias) ||
+                 (adds && args.residual.requires_grad()));
   const Var<T> y = tape.create(x.rows(), w.cols, needed);
-  ops::linear_forward<T>(
-      tape.pool(),
-      {.x = x.value(), .weight = w, .bias = detail::data_or_null(bias), .y = y.value()});
+  if (adds) detail::require_same_shape(y, args.residual, "linear");
+  const Var<T> active =
+      args.gelu_new == nullptr ? Var<T>{} : tape.create(y.rows(), y.cols(), needed);
+  ops::linear_forward<T>(tape.pool(), {.x = x.value(),
+                                       .weight = w,
+                                       .bias = detail::data_or_null(args.bias),
+                                       .y = y.value(),
+                                       .residual = adds ? args.residual.value() : MatrixView<T>{},
+                                       .activated = active ? active.value() : MatrixView<T>{}});
+  if (active) *args.gelu_new = active;
   if (!needed) return y;
   if (detail::trains(&weight)) tape.keep_restorable(x);
-  tape.record(y, [x, y, &weight, bias, oriented, transposed](Tape<T>& t) {
-    ops::LinearBackward<T> b{.dy = t.grad(y),
-                             .weight = oriented(weight),
-                             .weight_transposed = transposed,
-                             .dbias = detail::grad_or_null(bias)};
-    if (x.requires_grad()) {
-      b.dx_fresh = !t.has_grad(x);
-      b.dx = b.dx_fresh ? t.fresh_grad(x) : t.grad(x);
-    }
-    if (detail::trains(&weight)) {
-      b.x = t.restored(x);
-      b.dweight = weight.grad().matrix();
-    }
-    ops::linear_backward(t.pool(), b);
-  });
+  tape.record(y, [x, y, args](Tape<T>& t) { detail::linear_backward(t, x, y, args); });
+  if (active) detail::record_activation(tape, y, active, Activation::gelu_new);
   return y;
 }
 
@@ -169,17 +204,8 @@ template <Scalar T>
 Var<T> activation(Tape<T>& tape, Var<T> x, Activation f) {
   const bool needed = tape.needs(x.requires_grad());
   const Var<T> y = tape.create(x.rows(), x.cols(), needed);
-  const auto forward = [x, f](Tape<T>& t, MatrixView<T> out) {
-    ops::activation_forward<T>(t.pool(), f, x.value(), out);
-  };
-  forward(tape, y.value());
-  if (!needed) return y;
-  tape.keep(x);
-  tape.set_recipe(y, forward);
-  tape.record(y, [x, y, f](Tape<T>& t) {
-    ops::activation_backward<T>(t.pool(),
-                                {.f = f, .x = x.value(), .dy = t.grad(y), .dx = t.grad(x)});
-  });
+  ops::activation_forward<T>(tape.pool(), f, x.value(), y.value());
+  if (needed) detail::record_activation(tape, x, y, f);
   return y;
 }
 

@@ -3,6 +3,7 @@
 /// The layers of GPT-2: parameters and one forward function each. An adapter's hooks act here.
 #pragma once
 
+#include <solo/autograd/functions.hpp>
 #include <solo/autograd/parameter.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/core/segment.hpp>
@@ -69,6 +70,11 @@ struct Linear {
 
   Linear(const LinearSite& place, Index in, Index out);
   [[nodiscard]] Var<T> forward(const ForwardContext<T>& context, Var<T> x);
+  /// forward(x) + residual.
+  [[nodiscard]] Var<T> forward_onto(const ForwardContext<T>& context, Var<T> x, Var<T> residual,
+                                    const DropoutArgs& dropout);
+  /// f(forward(x)).
+  [[nodiscard]] Var<T> forward_through(const ForwardContext<T>& context, Var<T> x, Activation f);
 };
 
 /// Layer norm with weight and bias.

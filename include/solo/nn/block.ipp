@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <solo/autograd/functions.hpp>
 #include <solo/nn/block.hpp>
 
 #include <algorithm>
@@ -63,6 +62,38 @@ Var<T> Linear<T>::forward(const ForwardContext<T>& context, Var<T> x) {
 }
 
 template <Scalar T>
+Var<T> Linear<T>::forward_onto(const ForwardContext<T>& context, Var<T> x, Var<T> residual,
+                               const DropoutArgs& dropout) {
+  Tape<T>& tape = context.tape;
+  if (!context.hooks.acts_on(site) && dropout.p == 0.0) {
+    return linear<T>(tape, x,
+                     {.weight = &context.hooks.resolve(weight),
+                      .bias = &context.hooks.resolve(bias),
+                      .residual = residual});
+  }
+  const Var<T> y = detail::residual_dropout(tape, forward(context, x), dropout);
+  return detail::add_residual(tape, y, residual);
+}
+
+template <Scalar T>
+Var<T> Linear<T>::forward_through(const ForwardContext<T>& context, Var<T> x, Activation f) {
+  Tape<T>& tape = context.tape;
+  Var<T> y;
+  Var<T> active;
+  if (!context.hooks.acts_on(site) && f == Activation::gelu_new) {
+    y = linear<T>(tape, x,
+                  {.weight = &context.hooks.resolve(weight),
+                   .bias = &context.hooks.resolve(bias),
+                   .gelu_new = &active});
+  } else {
+    y = forward(context, x);
+    active = activation(tape, y, f);
+  }
+  tape.release(y);
+  return active;
+}
+
+template <Scalar T>
 LayerNorm<T>::LayerNorm(const std::string& name, Index width, double epsilon)
     : weight(name + ".weight", {width}), bias(name + ".bias", {width}), eps(epsilon) {}
 
@@ -118,12 +149,9 @@ template <Scalar T>
 Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& config, Var<T> h) {
   Tape<T>& tape = context.tape;
   const double resid_pdrop = context.model_dropout ? config.resid_pdrop : 0.0;
-  const auto dropped = [&](Var<T> x, detail::DropoutPlace place) {
-    return detail::residual_dropout(tape, x,
-                                    {.p = resid_pdrop, .site = detail::dropout_site(layer, place)});
-  };
-  const auto through = [&](auto& next, Var<T> x) {
-    const Var<T> y = next.forward(context, x);
+  const auto onto = [&](Linear<T>& last, Var<T> x, Var<T> residual, detail::DropoutPlace place) {
+    const Var<T> y = last.forward_onto(
+        context, x, residual, {.p = resid_pdrop, .site = detail::dropout_site(layer, place)});
     tape.release(x);
     return y;
   };
@@ -139,17 +167,13 @@ Var<T> Block<T>::forward(const ForwardContext<T>& context, const GPT2Config& con
     tape.release(all);
     residual = rows(tape, h, context.needed);
   }
-  Var<T> projected = through(attn_c_proj, attended);
-  projected = dropped(projected, detail::DropoutPlace::attn_c_proj);
-  const Var<T> middle = detail::add_residual(tape, projected, residual);
+  const Var<T> middle = onto(attn_c_proj, attended, residual, detail::DropoutPlace::attn_c_proj);
   if (fewer) tape.release(residual);
 
-  const Var<T> expanded = through(c_fc, ln_2.forward(context, middle));
-  const Var<T> active = activation(tape, expanded, config.activation_function);
-  tape.release(expanded);
-  Var<T> reduced = through(mlp_c_proj, active);
-  reduced = dropped(reduced, detail::DropoutPlace::mlp_c_proj);
-  const Var<T> out = detail::add_residual(tape, reduced, middle);
+  const Var<T> middle_normed = ln_2.forward(context, middle);
+  const Var<T> active = c_fc.forward_through(context, middle_normed, config.activation_function);
+  tape.release(middle_normed);
+  const Var<T> out = onto(mlp_c_proj, active, middle, detail::DropoutPlace::mlp_c_proj);
   tape.release(middle);
   return out;
 }

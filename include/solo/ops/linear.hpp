@@ -7,15 +7,16 @@
 
 namespace solo::inline SOLO_ABI::ops {
 
-/// y = x · W + b. x: (N, in), weight: (in, out), strided or packed (pass a torch
-/// (out, in) weight transposed), bias:
-/// (out) or null, y: (N, out).
+/// y = x · W + b + residual, and activated = gelu_new(y). x: (N, in), weight: (in, out), strided or
+/// packed (pass a torch (out, in) weight transposed), bias: (out) or null, y: (N, out).
 template <Scalar T>
 struct LinearForward {
   ConstMatrixView<T> x = {};
   Operand<T> weight = {};
   const T* bias = nullptr;
   MatrixView<T> y = {};
+  ConstMatrixView<T> residual = {};  ///< (N, out) or empty
+  MatrixView<T> activated = {};      ///< (N, out) or empty
 };
 template <Scalar T>
 void linear_forward(ThreadPool& pool, const LinearForward<T>& args);

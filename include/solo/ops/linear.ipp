@@ -9,7 +9,12 @@ namespace solo::inline SOLO_ABI::ops {
 
 template <Scalar T>
 void linear_forward(ThreadPool& pool, const LinearForward<T>& args) {
-  gemm<T>(pool, {.a = args.x, .b = args.weight, .c = args.y, .bias = args.bias});
+  gemm<T>(pool, {.a = args.x,
+                 .b = args.weight,
+                 .c = args.y,
+                 .bias = args.bias,
+                 .residual = args.residual,
+                 .activated = args.activated});
 }
 
 template <Scalar T>

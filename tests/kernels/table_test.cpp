@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/numbers.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -173,6 +174,44 @@ TEST_CASE("dropout keeps exactly what Philox decides, wherever the row starts") 
         CHECK(max_difference(y, expected) < 1e-6);
       }
     }
+  }
+}
+
+TEST_CASE("the search for what is not less finds every element, from anywhere on") {
+  for (const Isa isa : available_isas()) {
+    const ScopedIsa use(isa);
+    const KernelTable<float>& table = kernels<float>();
+    for (const Index size : {1, 7, 16, 31, 100}) {
+      std::vector<float> x = normal_values<float>(size, 5);
+      x[static_cast<std::size_t>(size / 2)] = kNan;
+      if (size > 20) x[3] = kInfinity;
+      if (size > 20) x[19] = -kInfinity;
+      for (const float limit : {-kInfinity, -1.0F, 0.0F, x[0], 2.5F, kInfinity}) {
+        CAPTURE(to_string(isa), size, limit);
+        int wrong = 0;
+        for (Index begin = 0; begin <= size; ++begin) {
+          Index expected = begin;
+          while (expected < size && x[static_cast<std::size_t>(expected)] < limit) ++expected;
+          wrong += table.find_not_less(begin, size, x.data(), limit) == expected ? 0 : 1;
+        }
+        CHECK(wrong == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("the largest element passes over NaN") {
+  for (const Isa isa : available_isas()) {
+    const ScopedIsa use(isa);
+    for (const Index size : {1, 7, 16, 31, 100}) {
+      std::vector<float> x = normal_values<float>(size, 6);
+      const float largest = *std::max_element(x.begin(), x.end());
+      CAPTURE(to_string(isa), size);
+      CHECK(kernels<float>().maximum(size, x.data()) == largest);
+      x.push_back(kNan);
+      CHECK(kernels<float>().maximum(size + 1, x.data()) == largest);
+    }
+    CHECK(kernels<float>().maximum(0, nullptr) == -kInfinity);
   }
 }
 

@@ -5,6 +5,9 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+#include <memory>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 using namespace solo;
@@ -26,6 +29,27 @@ Matrix<float> run_next(const GPT2<float>& model, KeyValueCache<float>& cache,
   return as_eigen(model.next_logits(batch, cache, sequences));
 }
 
+/// Runs a first pass of one sequence.
+void run_prompt(const GPT2<float>& model, KeyValueCache<float>& cache,
+                const std::vector<int>& tokens) {
+  Batch prompt;
+  prompt.ids = tokens;
+  prompt.segments = {{.length = prompt.rows()}};
+  (void)model.next_logits(prompt, cache, std::vector<Index>{0});
+}
+
+/// Throws in one of the layers when told to.
+struct Failing final : LinearAdapter<float> {
+  Parameter<float> unused{"unused", {1}};
+  bool fails = false;
+  std::vector<Parameter<float>*> parameters() override { return {&unused}; }
+  std::vector<LinearSite> sites() const override { return {{.layer = 2}}; }
+  Var<float> apply(Tape<float>&, const LinearCall<float>& call) override {
+    if (fails) throw std::runtime_error("stopped");
+    return call.y;
+  }
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -38,10 +62,7 @@ TEST_CASE(
     std::vector<int> beginning;
     for (Index i = 0; i < length; ++i) beginning.push_back(static_cast<int>(7 * i % 512));
     KeyValueCache<float> cache(model.config(), 1, model.config().n_positions);
-    Batch prompt;
-    prompt.ids = beginning;
-    prompt.segments = {{.length = length}};
-    (void)model.next_logits(prompt, cache, std::vector<Index>{0});
+    run_prompt(model, cache, beginning);
 
     std::vector<std::vector<int>> sequences(3, beginning);
     cache.reorder(std::vector<Index>{0, 0, 0});
@@ -64,4 +85,47 @@ TEST_CASE(
       CHECK(cache.length(2) == static_cast<Index>(sequences[2].size()));
     }
   }
+}
+
+TEST_CASE("a pass that fails leaves the cache as it was") {
+  auto model = GPT2<float>::from_pretrained(test::golden_dir() / "tiny-gpt2", {.threads = 2});
+  auto adapter = std::make_unique<Failing>();
+  Failing& failing = *adapter;
+  model.add_adapter("failing", std::move(adapter));
+  std::vector<int> ids(31, 3);
+  KeyValueCache<float> cache(model.config(), 1, model.config().n_positions);
+  run_prompt(model, cache, ids);
+  cache.reorder(std::vector<Index>{0, 0, 0});
+  const Index blocks = cache.blocks();
+  for (int step = 0; step < 3; ++step) {  // the second one begins a block
+    failing.fails = true;
+    CHECK_THROWS_AS(run_next(model, cache, {1, 2, 4}), std::runtime_error);
+    CHECK(cache.length(0) == static_cast<Index>(ids.size()));
+    if (step == 1) cache.reorder(std::vector<Index>{1, 0, 2});
+    failing.fails = false;
+    const Matrix<float> next = run_next(model, cache, {4, 4, 4});
+    ids.push_back(4);
+    const Matrix<float> full = model.logits(ids);
+    for (Index i = 0; i < 3; ++i) CHECK(next.row(i) == full.row(full.rows() - 1));
+  }
+  CHECK(cache.blocks() <= blocks + 5);  // a copy of the first for two, a second for three
+}
+
+TEST_CASE("blocks that no sequence uses any more are used again") {
+  const auto model = GPT2<float>::from_pretrained(test::golden_dir() / "tiny-gpt2", {.threads = 1});
+  KeyValueCache<float> cache(model.config(), 1, model.config().n_positions);
+  run_prompt(model, cache, std::vector<int>(40, 3));
+  CHECK(cache.blocks() == 2);
+  cache.reorder(std::vector<Index>{0, 0, 0});
+  for (int step = 0; step < 10; ++step) {
+    (void)run_next(model, cache, {1, 2, 4});
+    cache.reorder(std::vector<Index>{2, 2, 2});
+  }
+  CHECK(cache.blocks() == 4);  // the full one, and a started one a sequence
+  CHECK(cache.length(1) == 50);
+  cache.reorder(std::vector<Index>{1});
+  CHECK(cache.sequences() == 1);
+  cache.prepare(3, 9);
+  CHECK(cache.blocks() == 9);
+  CHECK(cache.length(0) == 50);
 }

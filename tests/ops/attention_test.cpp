@@ -157,46 +157,6 @@ TEST_CASE("a row's attention has the same bits whatever follows it or stands bes
   }
 }
 
-/// Attends row by row or in pieces, with the earlier rows as the past, in runs of `run` rows.
-std::vector<float> attended_with_past(const Batch<float>& batch, Index piece, Index run) {
-  ThreadPool pool(1);
-  const Index width = batch.width();
-  std::vector<float> out(static_cast<std::size_t>(batch.rows() * width));
-  for (Index begin = 0; begin < batch.rows(); begin += piece) {
-    const Index count = std::min(piece, batch.rows() - begin);
-    const ConstMatrixView<float> whole = batch.shape().qkv;
-    std::vector<ops::PastKeyValues<float>> past(1);
-    for (Index row = 0; row < begin; row += run) {
-      past[0].push_back({.keys = whole.row(row) + width,
-                         .values = whole.row(row) + 2 * width,
-                         .key_stride = whole.stride,
-                         .value_stride = whole.stride,
-                         .length = std::min(run, begin - row)});
-    }
-    const std::vector<Segment> own = {{.begin = 0, .length = count, .position = begin}};
-    ops::AttentionShape<float> shape = batch.shape();
-    shape.qkv = whole.middle_rows(begin, count);
-    shape.segments = own;
-    shape.past = past;
-    ops::attention_forward<float>(pool, shape, {out.data() + begin * width, count, width}, nullptr);
-  }
-  return out;
-}
-
-TEST_CASE("attention with a cache has the bits of attention without") {
-  const Batch<float> batch({{.begin = 0, .length = 75}}, 2, 20);
-  for (const Isa isa : available_isas()) {
-    const ScopedIsa use(isa);
-    const std::vector<float> whole = rows_of(attended(1, batch.shape()), 0, 75, 40);
-    for (const Index piece : {1, 2, 5, 20, 40}) {
-      for (const Index run : {75, 32, 16, 3}) {
-        CAPTURE(to_string(isa), piece, run);
-        CHECK(same_bits(attended_with_past(batch, piece, run), whole));
-      }
-    }
-  }
-}
-
 TEST_CASE("a shared context has the bits of the whole sequence") {
   for (const Isa isa : available_isas()) {
     const ScopedIsa use(isa);

@@ -60,7 +60,6 @@ template <Scalar T>
 template <Scalar T>
 struct AttentionArgs {
   std::span<const Segment> segments = {};
-  std::span<const ops::PastKeyValues<T>> past = {};
   Index heads = 1;
   double scale = 1.0;
   double dropout = 0.0;

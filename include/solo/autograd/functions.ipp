@@ -181,7 +181,6 @@ Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
   const bool needed = tape.needs(qkv.requires_grad());
   ops::AttentionShape<T> shape{.qkv = qkv.value(),
                                .segments = args.segments,
-                               .past = args.past,
                                .heads = args.heads,
                                .scale = args.scale,
                                .dropout = tape.pass().training ? args.dropout : 0.0,
@@ -192,7 +191,6 @@ Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
   if (!needed) return out;
   tape.keep(qkv);
   shape.segments = detail::stored(tape, args.segments);
-  shape.past = {};
   tape.record(out, [qkv, out, lse, shape](Tape<T>& t) {
     ops::attention_backward<T>(t.pool(), shape,
                                {.dout = t.grad(out), .lse = lse, .dqkv = t.grad(qkv)});

@@ -123,15 +123,11 @@ struct KeyRun {
   Index length = 0;
 };
 
-/// One (segment, head): its queries, then the keys before its own rows (past runs, then `before`),
-/// then its own.
+/// One (segment, head): its queries, then the keys before its own rows, then its own.
 template <Scalar T>
 struct AttentionHead {
   const T* q = nullptr;
   Index q_stride = 0;
-  const KeyRun<T>* past = nullptr;  ///< runs of all heads side by side
-  Index past_runs = 0;
-  Index past_column = 0;  ///< where this head begins in them
   KeyRun<T> before;
   KeyRun<T> own;
   Index dim = 0;

@@ -11,26 +11,18 @@
 #include <solo/kernels/table.hpp>
 
 #include <span>
-#include <vector>
 
 namespace solo::inline SOLO_ABI::ops {
 
-/// Keys and values of a sequence that lie outside the batch (a key/value cache): runs of
-/// consecutive rows of C columns, in order. How the rows are cut into runs changes no bit.
-template <Scalar T>
-using PastKeyValues = std::vector<solo::detail::KeyRun<T>>;
-
 /// What forward and backward share. qkv: (N, 3C), q | k | v, heads side by side in each.
-/// A row attends to its segment's past (if any), to its parent segment, then to its own segment up
-/// to itself, in this order. `past` is empty or has one entry a segment (parents and a past exclude
-/// each other). Attention-weight dropout with probability p: the weight of head h, query row i
+/// A row attends to its parent segment (if any), then to its own segment up to itself, in this
+/// order. Attention-weight dropout with probability p: the weight of head h, query row i
 /// (batch row number), key number j (0 = first key of that row) is decided by random.uniform((i ·
 /// heads + h) · 65536 · 256 + j) >= p.
 template <Scalar T>
 struct AttentionShape {
   ConstMatrixView<T> qkv = {};
   std::span<const Segment> segments = {};
-  std::span<const PastKeyValues<T>> past = {};
   Index heads = 1;
   double scale = 1.0;  ///< of the scores, usually 1/√head_dim
   double dropout = 0.0;
@@ -41,7 +33,7 @@ struct AttentionShape {
 template <Scalar T>
 void attention_forward(ThreadPool& pool, const AttentionShape<T>& shape, MatrixView<T> out, T* lse);
 
-/// Accumulates dqkv; lse is the forward's. Segments with a past are not supported.
+/// Accumulates dqkv; lse is the forward's.
 template <Scalar T>
 struct AttentionBackward {
   ConstMatrixView<T> dout = {};

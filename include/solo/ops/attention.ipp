@@ -47,17 +47,10 @@ template <Scalar T>
   if (s.parent >= 0) {
     task.before = key_run(shape, segment_at(shape, s.parent), head);
     keys += task.before.length;
-  } else if (!shape.past.empty()) {
-    const PastKeyValues<T>& past = shape.past[static_cast<std::size_t>(segment)];
-    task.past = past.data();
-    task.past_runs = static_cast<Index>(past.size());
-    task.past_column = head * dim;
-    for (const auto& run : past) keys += run.length;
   }
   // Every run may end in a started panel.
-  const Index room = keys + task.past_runs * kernels<T>().panel_cols;
   task.scratch = solo::detail::thread_buffer<T, solo::detail::kAttention>(
-      kernels<T>().attention_scratch(room, dim));
+      kernels<T>().attention_scratch(keys, dim));
   return task;
 }
 

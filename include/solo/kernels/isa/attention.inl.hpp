@@ -15,24 +15,13 @@ struct KeysBefore {
   Index keys = 0;
   Index cols = 0;
 };
-/// Calls f(run, begin) for the runs of keys before the segment's own, in order; returns what comes
-/// before the segment's own.
+/// Calls f(run, begin) for the run of keys before the segment's own, if there is one; returns what
+/// comes before the segment's own.
 template <class F>
 inline KeysBefore for_runs_before(const AttentionHead<Real>& head, const F& f) {
-  KeysBefore at;
-  const auto visit = [&](const KeyRun<Real>& run) {
-    f(run, at);
-    at.keys += run.length;
-    at.cols += round_up(run.length, kPanelCols);
-  };
-  for (Index i = 0; i < head.past_runs; ++i) {
-    KeyRun<Real> run = head.past[i];
-    run.keys += head.past_column;
-    run.values += head.past_column;
-    visit(run);
-  }
-  if (head.before.length != 0) visit(head.before);
-  return at;
+  if (head.before.length == 0) return {};
+  f(head.before, KeysBefore{});
+  return {head.before.length, round_up(head.before.length, kPanelCols)};
 }
 
 /// Where the pieces of a head's scratch lie.

@@ -85,6 +85,7 @@ using solo::detail::NormRow;
 #include <solo/kernels/isa/dropout.inl.hpp>
 #include <solo/kernels/isa/attention.inl.hpp>
 #include <solo/kernels/isa/attention_backward.inl.hpp>
+#include <solo/kernels/isa/attention_cached.inl.hpp>
 #include <solo/kernels/isa/make_table.inl.hpp>
 #undef SOLO_ISA
 

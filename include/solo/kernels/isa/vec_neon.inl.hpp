@@ -51,6 +51,10 @@ inline Vec max(Vec a, Vec b) {
 inline Vec min(Vec a, Vec b) {
   return vbslq_f32(vcltq_f32(a, b), a, b);
 }
+/// Whether every element of a is less than the one of b.
+inline bool all_less(Vec a, Vec b) {
+  return vminvq_u32(vcltq_f32(a, b)) != 0;
+}
 inline Vec sqrt(Vec a) {
   return vsqrtq_f32(a);
 }

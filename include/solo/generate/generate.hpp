@@ -11,6 +11,7 @@
 #include <solo/generate/search.hpp>
 #include <solo/generate/stop_rule.hpp>
 #include <solo/generate/text_stream.hpp>
+#include <solo/generate/token_scores.hpp>
 #include <solo/generate/token_search.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/text/tokenizer.hpp>

@@ -70,6 +70,9 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
       ->needs(cache)
       ->group(group);
   app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
+  app.add_flag("--gradient-checkpointing", t.gradient_checkpointing,
+               "less memory for more time: activations are computed again")
+      ->group(group);
 }
 
 bool TrainingOptions::learning_rate_given() const {

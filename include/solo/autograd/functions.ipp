@@ -22,8 +22,10 @@ void record_activation(Tape<T>& tape, Var<T> x, Var<T> y, Activation f) {
     ops::activation_forward<T>(t.pool(), f, x.value(), out);
   });
   tape.record(y, [x, y, f](Tape<T>& t) {
-    ops::activation_backward<T>(t.pool(),
-                                {.f = f, .x = x.value(), .dy = t.grad(y), .dx = t.grad(x)});
+    const MatrixView<T> dy = t.grad(y);
+    const bool in_place = t.move_grad(y, x);
+    ops::activation_backward<T>(
+        t.pool(), {.f = f, .x = x.value(), .dy = dy, .dx = t.grad(x), .accumulate = !in_place});
   });
 }
 
@@ -49,7 +51,7 @@ void linear_backward(Tape<T>& tape, Var<T> x, Var<T> y, const LinearArgs<T>& arg
     b.dweight = weight.grad().matrix();
   }
   ops::linear_backward(tape.pool(), b);
-  if (args.residual && args.residual.requires_grad()) {
+  if (args.residual && args.residual.requires_grad() && !tape.move_grad(y, args.residual)) {
     ops::add_scaled<T>(tape.pool(), T{1}, tape.grad(y), tape.grad(args.residual));
   }
 }

@@ -30,6 +30,7 @@ struct VarData {
   bool requires_grad = false;
   bool kept = false;        // a recorded backward step reads the value
   bool restorable = false;  // one reads it through Tape::restored
+  bool segment = false;     // made in a checkpointed segment
   void (*recipe)(const void* state, Tape<T>& tape, MatrixView<T> out) = nullptr;
   const void* state = nullptr;
 };
@@ -70,6 +71,7 @@ struct Pass {
   std::uint64_t seed = 0;  ///< random numbers depend on (seed, step, site, index) alone
   std::int64_t step = 0;   ///< number of the batch
   double homotopy = 1.0;   ///< continuation parameter τ of a gate schedule
+  bool gradient_checkpointing = false;  ///< Tape::checkpoint acts
 };
 
 /// Activations, and the operations to run backwards. An operation is recorded only if something it
@@ -125,6 +127,28 @@ class Tape {
     add_node(output, false, step);
   }
 
+  /// f(tape), a new matrix that f makes of x alone. With gradient checkpointing nothing else of f
+  /// is kept: the backward pass runs f again, then its steps, and has the same values, gradients
+  /// and random numbers (Chen et al. 2016, "Training deep nets with sublinear memory cost"). f
+  /// captures plain values and pointers only. Inside another checkpoint it does nothing.
+  template <class F>
+  [[nodiscard]] Var<T> checkpoint(Var<T> x, const F& f) {
+    if (!pass_.record || !pass_.gradient_checkpointing || in_segment_) return f(*this);
+    const std::size_t first = nodes_.size();
+    in_segment_ = true;
+    const Var<T> inner = f(*this);
+    const Var<T> out = leave_segment(inner, first);
+    if (out.requires_grad()) {
+      keep(x);
+      record(out, [out, f](Tape& tape) {
+        const std::size_t begin = tape.nodes_.size();
+        tape.in_segment_ = true;
+        tape.run_segment(out, f(tape), begin);
+      });
+    }
+    return out;
+  }
+
   /// Keeps the value of x for a recorded backward step.
   void keep(Var<T> x) noexcept { x.data_->kept = true; }
   /// The same for a step that reads x through restored(): where there is a recipe, release() gives
@@ -152,15 +176,18 @@ class Tape {
   /// The gradient of x when there is none yet, uninitialised: the caller writes all of it.
   [[nodiscard]] MatrixView<T> fresh_grad(Var<T> x);
   [[nodiscard]] bool has_grad(Var<T> x) const noexcept { return x.data_->grad != nullptr; }
+  /// Makes y's gradient that of x, if x has none and the same shape: a backward step that needs
+  /// grad(y) no further can then work in place. Returns whether it did.
+  bool move_grad(Var<T> y, Var<T> x) noexcept;
 
   /// `count` uninitialised elements that live until release_scratch or the end of the pass.
   template <class U = T>
   [[nodiscard]] U* scratch(Index count) {
-    return static_cast<U*>(arena_.allocate(checked_product(count, sizeof(U))));
+    return static_cast<U*>(arena(in_segment_).allocate(checked_product(count, sizeof(U))));
   }
   template <class U = T>
   void release_scratch(U* pointer, Index count) {
-    arena_.release(pointer, checked_product(count, sizeof(U)));
+    arena(in_segment_).release(pointer, checked_product(count, sizeof(U)));
   }
 
   /// Runs the recorded operations backwards from the (1, 1) matrix `loss`, adding to the gradients
@@ -173,7 +200,9 @@ class Tape {
   /// Operations recorded now.
   [[nodiscard]] Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
   /// Bytes of memory held.
-  [[nodiscard]] Index reserved() const noexcept { return arena_.reserved(); }
+  [[nodiscard]] Index reserved() const noexcept {
+    return arena_.reserved() + segment_arena_.reserved();
+  }
 
  private:
   struct Node {
@@ -188,7 +217,7 @@ class Tape {
   [[nodiscard]] const void* stored(const F& f) {
     static_assert(std::is_trivially_destructible_v<F> && alignof(F) <= kAlignment,
                   "a backward step captures plain values and pointers only");
-    return new (arena_.allocate(sizeof(F))) F(f);
+    return new (arena(in_segment_).allocate(sizeof(F))) F(f);
   }
   template <class F>
   void add_node(Var<T> output, bool owns_output, const F& step) {
@@ -196,13 +225,22 @@ class Tape {
                       [](const void* s, Tape& tape) { (*static_cast<const F*>(s))(tape); },
                       stored(step)});
   }
-  void free_value(detail::VarData<T>& x);
-  void free_grad(detail::VarData<T>& x);
+  [[nodiscard]] Arena& arena(bool segment) noexcept { return segment ? segment_arena_ : arena_; }
+  [[nodiscard]] T* take(const detail::VarData<T>& x);
+  void give_back(const detail::VarData<T>& x, T*& memory);
+  /// Runs the steps from the last one down to number `first` and drops them.
+  void run_down_to(std::size_t first);
+  /// The segment's result outside of it; everything else of it is forgotten.
+  [[nodiscard]] Var<T> leave_segment(Var<T> inner, std::size_t first);
+  /// The backward steps from number `first` on, of a segment that has just been run again.
+  void run_segment(Var<T> out, Var<T> inner, std::size_t first);
 
   std::shared_ptr<ThreadPool> pool_;
   Pass pass_;
   std::span<const Index> row_numbers_;  // in the arena
   Arena arena_;
+  Arena segment_arena_;  // of the checkpointed segment that runs
+  bool in_segment_ = false;
   std::vector<Node> nodes_;
 };
 

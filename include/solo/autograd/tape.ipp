@@ -4,6 +4,8 @@
 #include <solo/autograd/tape.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 
@@ -23,7 +25,9 @@ void Tape<T>::number_rows(std::span<const Index> numbers) {
 
 template <Scalar T>
 Var<T> Tape<T>::create(Index rows, Index cols, bool requires_grad) {
-  auto* const data = new (arena_.allocate(sizeof(detail::VarData<T>))) detail::VarData<T>{};
+  void* const place = arena(in_segment_).allocate(sizeof(detail::VarData<T>));
+  auto* const data = new (place) detail::VarData<T>{};
+  data->segment = in_segment_;
   data->value = scratch(checked_product(rows, cols));
   data->rows = rows;
   data->cols = cols;
@@ -42,29 +46,27 @@ Var<T> Tape<T>::copy(ConstMatrixView<T> source, bool requires_grad) {
 }
 
 template <Scalar T>
-void Tape<T>::free_value(detail::VarData<T>& x) {
-  release_scratch(x.value, x.rows * x.cols);
-  x.value = nullptr;
+T* Tape<T>::take(const detail::VarData<T>& x) {
+  return static_cast<T*>(arena(x.segment).allocate(x.rows * x.cols * Index{sizeof(T)}));
 }
 
 template <Scalar T>
-void Tape<T>::free_grad(detail::VarData<T>& x) {
-  release_scratch(x.grad, x.rows * x.cols);
-  x.grad = nullptr;
+void Tape<T>::give_back(const detail::VarData<T>& x, T*& memory) {
+  arena(x.segment).release(std::exchange(memory, nullptr), x.rows * x.cols * Index{sizeof(T)});
 }
 
 template <Scalar T>
 void Tape<T>::release(Var<T> x) {
-  const detail::VarData<T>& data = *x.data_;
+  detail::VarData<T>& data = *x.data_;
   const bool needed = data.kept || (data.restorable && data.recipe == nullptr);
-  if (!needed) free_value(*x.data_);
+  if (!needed) give_back(data, data.value);
 }
 
 template <Scalar T>
 MatrixView<T> Tape<T>::restored(Var<T> x) {
   detail::VarData<T>& data = *x.data_;
   if (data.value == nullptr && data.recipe != nullptr) {
-    data.value = scratch(data.rows * data.cols);
+    data.value = take(data);
     data.recipe(data.state, *this, {data.value, data.rows, data.cols});
   }
   return x.value();
@@ -82,8 +84,20 @@ MatrixView<T> Tape<T>::grad(Var<T> x) {
 template <Scalar T>
 MatrixView<T> Tape<T>::fresh_grad(Var<T> x) {
   detail::VarData<T>& data = *x.data_;
-  data.grad = scratch(data.rows * data.cols);
+  data.grad = take(data);
   return {data.grad, data.rows, data.cols};
+}
+
+template <Scalar T>
+bool Tape<T>::move_grad(Var<T> y, Var<T> x) noexcept {
+  detail::VarData<T>& from = *y.data_;
+  detail::VarData<T>& to = *x.data_;
+  if (to.grad != nullptr || from.rows != to.rows || from.cols != to.cols ||
+      from.segment != to.segment) {
+    return false;
+  }
+  to.grad = std::exchange(from.grad, nullptr);
+  return true;
 }
 
 template <Scalar T>
@@ -96,21 +110,50 @@ void Tape<T>::backward(Var<T> loss) {
     fail<ShapeError>("tape.loss", "backward: expected a loss of shape (1, 1)");
   }
   *grad(loss).data = T{1};
-  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
-    detail::VarData<T>& output = *node->output.data_;
-    if (output.grad != nullptr) node->call(node->step, *this);
-    if (node->owns_output) {
-      free_grad(output);
-      free_value(output);
+  run_down_to(0);
+}
+
+template <Scalar T>
+void Tape<T>::run_down_to(std::size_t first) {
+  while (nodes_.size() > first) {
+    const Node node = nodes_.back();
+    nodes_.pop_back();
+    detail::VarData<T>& output = *node.output.data_;
+    if (output.grad != nullptr) node.call(node.step, *this);
+    if (node.owns_output) {
+      give_back(output, output.grad);
+      give_back(output, output.value);
     }
   }
+}
+
+template <Scalar T>
+Var<T> Tape<T>::leave_segment(Var<T> inner, std::size_t first) {
+  in_segment_ = false;
+  const Var<T> out = copy(inner.value(), inner.requires_grad());
+  nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(first), nodes_.end());
+  segment_arena_.reset();
+  return out;
+}
+
+template <Scalar T>
+void Tape<T>::run_segment(Var<T> out, Var<T> inner, std::size_t first) {
+  const ConstMatrixView<T> seed = grad(out);
+  std::copy_n(seed.data, seed.rows * seed.cols, fresh_grad(inner).data);
+  give_back(*out.data_, out.data_->grad);
+  give_back(*out.data_, out.data_->value);
+  run_down_to(first);
+  in_segment_ = false;
+  segment_arena_.reset();
 }
 
 template <Scalar T>
 void Tape<T>::clear() {
   row_numbers_ = {};
   nodes_.clear();
+  in_segment_ = false;
   arena_.reset();
+  segment_arena_.reset();
 }
 
 #if !SOLO_HEADER_ONLY

@@ -215,7 +215,7 @@ struct KernelTable {
   void (*exp)(Index n, const T* x, T* y) = nullptr;
   void (*gelu_new)(Index n, const T* x, T* y) = nullptr;
   /// dx += gelu_new'(x) · dy
-  void (*gelu_new_backward)(Index n, const T* x, const T* dy, T* dx) = nullptr;
+  void (*gelu_new_backward)(Index n, const T* x, const T* dy, T* dx, bool accumulate) = nullptr;
   /// y += a · x
   void (*add_scaled)(Index n, T a, const T* x, T* y) = nullptr;
   /// z = x · y, or z += with `accumulate`

@@ -247,6 +247,18 @@ Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& con
 }
 
 template <Scalar T>
+Var<T> Network<T>::link_delta(const ForwardContext<T>& context, Link link, Var<T> from) {
+  if (!context.tape.pass().gradient_checkpointing) {
+    return context.hooks.block->delta(context.tape, link, from);
+  }
+  BlockAdapter<T>* const adapter = context.hooks.block;
+  return context.tape.checkpoint(from, [adapter, link, from](Tape<T>& tape) {
+    const Var<T> delta = adapter->delta(tape, link, from);
+    return delta == from ? scale(tape, from, 1.0) : delta;  // a checkpoint's result is new
+  });
+}
+
+template <Scalar T>
 Var<T> Network<T>::add_links(const ForwardContext<T>& context, int i, Var<T> raw,
                              std::span<Var<T>> outputs) {
   Tape<T>& tape = context.tape;
@@ -258,7 +270,7 @@ Var<T> Network<T>::add_links(const ForwardContext<T>& context, int i, Var<T> raw
     const Var<T> whole = source == i ? raw : outputs[at(source)];
     const bool taken = whole.rows() != raw.rows();  // raw has the needed rows only
     const Var<T> from = taken ? rows(tape, whole, context.needed) : whole;
-    const Var<T> delta = hooks.block->delta(tape, {source, i}, from);
+    const Var<T> delta = link_delta(context, {source, i}, from);
     const Var<T> corrected = add(tape, h, delta);
     if (!(delta == from)) tape.release(delta);
     if (taken) tape.release(from);
@@ -300,7 +312,10 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
   h = add_links(context, first, h, outputs);
   for (int i = first + 1; i <= last; ++i) {
     const Var<T> input = h;
-    const Var<T> raw = blocks[at(i - 1)]->forward(context, config, input);
+    Block<T>* const block = blocks[at(i - 1)].get();
+    const Var<T> raw = tape.checkpoint(input, [context, &config, block, input](Tape<T>&) {
+      return block->forward(context, config, input);
+    });
     if (!(input == outputs[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
     h = add_links(context, i, raw, outputs);
   }

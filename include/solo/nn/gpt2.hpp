@@ -54,6 +54,9 @@ struct LossOptions {
   bool training = true;        ///< dropout and gate schedules act
   bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
   double homotopy = 1.0;       ///< τ of a gate schedule
+  /// Of each block and link only the input is kept; the backward pass computes the rest again, to
+  /// the bit. The model must not move until then.
+  bool gradient_checkpointing = false;
   double* loss_sum = nullptr;  ///< if not null: receives the undivided sum in double
   double* nll_sum = nullptr;   ///< if not null: receives Σ −log p(target), without smoothing
 };

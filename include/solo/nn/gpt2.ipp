@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/autograd/function_support.hpp>
 #include <solo/autograd/functions.hpp>
 #include <solo/autograd/lm_loss.hpp>
 #include <solo/data/dataset.hpp>
@@ -281,14 +282,16 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
               .training = options.training,
               .seed = batch.seed,
               .step = batch.step,
-              .homotopy = options.training ? options.homotopy : 1.0},
+              .homotopy = options.training ? options.homotopy : 1.0,
+              .gradient_checkpointing = options.gradient_checkpointing},
              pool_);
   const detail::ScoredRows scored(tape, batch, count);
   const FrozenPrefix* const prefix = source == nullptr ? nullptr : &source->prefix();
+  const std::span<const Segment> segments = batch.segments;
   const ForwardContext<T> context{
       .tape = tape,
       .hooks = hooks({}),
-      .segments = batch.segments,
+      .segments = detail::stored(tape, segments),
       .needed = scored.rows,
       .prefix = prefix,
       .prefix_outputs = detail::prefix_values(tape, batch, config_.n_embd, source),

@@ -14,13 +14,14 @@ namespace solo::inline SOLO_ABI::ops {
 template <Scalar T>
 void activation_forward(ThreadPool& pool, Activation f, ConstMatrixView<T> x, MatrixView<T> y);
 
-/// dx += f'(x) ⊙ dy.
+/// dx += f'(x) ⊙ dy, or dx = f'(x) ⊙ dy, which may be dy itself.
 template <Scalar T>
 struct ActivationBackward {
   Activation f = Activation::identity;
   ConstMatrixView<T> x = {};
   ConstMatrixView<T> dy = {};
   MatrixView<T> dx = {};
+  bool accumulate = true;
 };
 template <Scalar T>
 void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args);

@@ -92,10 +92,12 @@ void activation_backward(ThreadPool& pool, const ActivationBackward<T>& args) {
   const KernelTable<T>& table = kernels<T>();
   detail::for_each_row(pool, args.x.rows, args.x.cols, [&](Index i) {
     if (args.f == Activation::gelu_new) {
-      table.gelu_new_backward(args.x.cols, args.x.row(i), args.dy.row(i), args.dx.row(i));
+      table.gelu_new_backward(args.x.cols, args.x.row(i), args.dy.row(i), args.dx.row(i),
+                              args.accumulate);
     } else {
       for (Index j = 0; j < args.x.cols; ++j) {
-        args.dx(i, j) += detail::activation_slope(args.f, args.x(i, j)) * args.dy(i, j);
+        const T dx = detail::activation_slope(args.f, args.x(i, j)) * args.dy(i, j);
+        args.dx(i, j) = args.accumulate ? args.dx(i, j) + dx : dx;
       }
     }
   });

@@ -21,7 +21,7 @@ namespace solo::inline SOLO_ABI {
 namespace detail {
 
 /// Options that change no number of the steps.
-inline constexpr std::array<std::string_view, 14> kHarmlessOptions = {"epochs",
+inline constexpr std::array<std::string_view, 15> kHarmlessOptions = {"epochs",
                                                                       "max_steps",
                                                                       "logging_steps",
                                                                       "eval_steps",
@@ -34,7 +34,8 @@ inline constexpr std::array<std::string_view, 14> kHarmlessOptions = {"epochs",
                                                                       "warmup_steps",
                                                                       "prefix_cache",
                                                                       "prefix_cache_dtype",
-                                                                      "prefix_cache_max_bytes"};
+                                                                      "prefix_cache_max_bytes",
+                                                                      "gradient_checkpointing"};
 
 template <class Element>
 void add_list(Checksum& checksum, const std::vector<Element>& list) {

@@ -46,6 +46,7 @@ SOLO_INLINE Json to_json(const TrainerOptions& options) {
   out["shuffle"] = options.shuffle;
   out["share_context"] = options.share_context;
   out["model_dropout"] = options.model_dropout;
+  out["gradient_checkpointing"] = options.gradient_checkpointing;
   const PrefixCacheOptions& cache = options.prefix_cache;
   out["prefix_cache"] = cache.mode == PrefixCacheMode::file
                             ? cache.file.string()

@@ -125,6 +125,7 @@ class Trainer<T>::Run {
                                        .normalizer = window.scored_tokens,
                                        .model_dropout = options_.model_dropout,
                                        .homotopy = homotopy,
+                                       .gradient_checkpointing = options_.gradient_checkpointing,
                                        .loss_sum = &part},
                                       prefix_cache_ ? &*prefix_cache_ : nullptr);
       sum += part;

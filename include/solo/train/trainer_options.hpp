@@ -34,8 +34,11 @@ struct TrainerOptions {
   std::map<std::string, double> lr_multipliers = {};
   std::uint64_t seed = 42;
   bool shuffle = true;
-  bool share_context = false;            ///< examples of a batch with one context compute it once
-  bool model_dropout = false;            ///< the base's own embd/attn/resid_pdrop act too
+  bool share_context = false;  ///< examples of a batch with one context compute it once
+  bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
+  /// Keeps the inputs of blocks and links alone and computes the rest again in the backward pass:
+  /// less memory, about a third more time, the same bits.
+  bool gradient_checkpointing = false;
   PrefixCacheOptions prefix_cache = {};  ///< of training batches; evaluation computes all
   std::int64_t logging_steps = 10;       ///< between log entries; the last step always has one
   std::int64_t eval_steps = 0;           ///< 0: evaluate at the end only

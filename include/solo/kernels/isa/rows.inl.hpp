@@ -50,7 +50,8 @@ inline void gelu_new_row(Index n, const Real* x, Real* y) {
 }
 
 /// With s = σ(2u) and e = exp(−2u), 1 − s = e · s: slope = s + x · s · e · s · (2u)'.
-inline void gelu_new_backward_row(Index n, const Real* x, const Real* dy, Real* dx) {
+inline void gelu_new_backward_row(Index n, const Real* x, const Real* dy, Real* dx,
+                                  bool accumulate) {
   const Vec a = splat(static_cast<Real>(kGeluA));
   const Vec b = splat(static_cast<Real>(kGeluB));
   const Vec b3 = splat(static_cast<Real>(3.0 * kGeluB));
@@ -62,7 +63,8 @@ inline void gelu_new_backward_row(Index n, const Real* x, const Real* dy, Real* 
     const Vec e = exp(splat(0) - v * fma(b, v * v, a));
     const Vec s = splat(1) / (splat(1) + e);
     const Vec slope = fma(v * s * (e * s), fma(b3, v * v, a), s);
-    store_n(dx + i, fma(slope, load_n(dy + i, m), load_n(dx + i, m)), m);
+    const Vec before = accumulate ? load_n(dx + i, m) : splat(0);
+    store_n(dx + i, fma(slope, load_n(dy + i, m), before), m);
   }
 }
 

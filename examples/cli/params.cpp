@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // solo params: what a method trains, and what a training step costs, without allocating the model.
 #include <solo/nn/gpt2_config.hpp>
+#include <solo/train/memory_forecast.hpp>
 
 #include "method_options.hpp"
 #include "train_report.hpp"
 
-#include <algorithm>
 #include <memory>
 
 namespace solo::cli {
@@ -18,65 +18,45 @@ struct ParamsArguments {
   std::string dtype = "float32";
   Index batch_size = 8;
   Index sequence_length = 64;
+  bool gradient_checkpointing = false;
   CLI::Option* size_option = nullptr;
   CLI::Option* model_option = nullptr;
 };
 
-/// What the method adds to the base.
-struct Counts {
-  Index trainable = 0;
-  Index added = 0;     ///< elements of the adapter, frozen ones too
-  Index t_star = 0;    ///< block outputs below it are the frozen prefix
-  bool inputs = true;  ///< linear inputs are kept, for the gradients of weights beside them
-};
-
-struct Counter {
+struct Footprint {
   const GPT2Config& base;
 
-  Counts operator()(const std::monostate& /*full*/) const {
-    return {.trainable = base.parameter_count()};
-  }
+  MethodFootprint operator()(const std::monostate& /*full*/) const { return full_footprint(base); }
   template <class Config>
-  Counts operator()(const Config& config) const {
-    config.validate(base);
-    Counts counts{.trainable = parameter_count(config, base)};
-    for (const AdapterTensor& t : config.tensors(base)) {
-      counts.added += Tensor<float>::count(t.shape);
-    }
-    if constexpr (std::is_same_v<Config, SoloConfig>) {
-      counts.t_star = config.lowest_destination(base.n_layer);
-      counts.inputs = false;
-    }
-    return counts;
+  MethodFootprint operator()(const Config& config) const {
+    return footprint(config, base);
   }
 };
 
 /// Bytes and FLOP of a training step, from the sizes alone.
-Json forecast(const ParamsArguments& options, const GPT2Config& c, const Counts& counts) {
-  const bool full = options.method->method() == "full";
+Json forecast(const ParamsArguments& options, const GPT2Config& c, const MethodFootprint& method) {
+  const MemoryForecast memory = forecast_memory(
+      c, method,
+      {.batch_size = options.batch_size,
+       .sequence_length = options.sequence_length,
+       .frozen_dtype = options.dtype == "bfloat16" ? DType::bfloat16 : DType::float32,
+       .gradient_checkpointing = options.gradient_checkpointing});
   const Index d = c.n_embd;
-  const Index rows = options.batch_size * options.sequence_length;
-  const Index matrices =
-      (c.vocab_size + c.n_positions) * d + c.n_layer * (4 * d * d + 2 * d * c.inner());
-  const Index base_bytes =
-      4 * c.parameter_count() - (options.dtype == "bfloat16" ? 2 * matrices : 0);
-  // Kept per row of a recorded block: the inputs of both norms, q | k | v, the attention's output
-  // and the MLP's inner row; with weight gradients the linear layers' inputs too.
-  const Index kept = 6 * d + c.inner() + (counts.inputs ? d : 0) + (full ? d + c.inner() : 0);
-  const Index recorded = c.n_layer - counts.t_star;
-  const Index working = 2 * (c.inner() + 4 * d);  // gradients of one block on their way
-  const Index logits = std::min(rows * c.vocab_size, std::max<Index>(1 << 24, 32 * c.vocab_size));
   const Index block_flop = 2 * (4 * d * d + 2 * d * c.inner());
-  const Index forward = c.n_layer * block_flop + 2 * c.vocab_size * d + 2 * counts.added;
-  const Index backward = recorded * block_flop + 2 * c.vocab_size * d + 4 * counts.added;
-  return {{"rows", rows},
-          {"weights_bytes", base_bytes + 4 * counts.added},
-          {"gradients_bytes", 4 * counts.trainable},
-          {"optimizer_bytes", 8 * counts.trainable},
-          {"activations_bytes", 4 * (rows * (recorded * kept + working) + logits)},
+  const Index forward = c.n_layer * block_flop + 2 * c.vocab_size * d + 2 * method.adapter;
+  const Index recorded = (c.n_layer - method.t_star) * block_flop;
+  const Index backward = recorded + 2 * c.vocab_size * d + 4 * method.adapter;
+  return {{"rows", options.batch_size * options.sequence_length},
+          {"weights_bytes", memory.weights},
+          {"gradients_bytes", memory.gradients},
+          {"optimizer_bytes", memory.optimizer},
+          {"activations_bytes", memory.activations},
+          {"program_bytes", memory.program},
+          {"peak_bytes", memory.peak()},
           {"flop_per_token_forward", forward},
-          {"flop_per_token_backward", full ? 2 * backward : backward},
-          {"t_star", counts.t_star}};
+          {"flop_per_token_backward", (method.base_trains ? 2 * backward : backward) +
+                                          (options.gradient_checkpointing ? recorded : 0)},
+          {"t_star", method.t_star}};
 }
 
 void run_params(const ParamsArguments& options, const Common& common) {
@@ -86,18 +66,18 @@ void run_params(const ParamsArguments& options, const Common& common) {
   const GPT2Config base = options.size_option->count() != 0
                               ? GPT2Config::from_size(options.size)
                               : GPT2Config::from_file(options.model / "config.json");
-  const Counts counts = std::visit(Counter{base}, options.method->config());
-  const Index total = base.parameter_count() + counts.added;
-  const Json costs = forecast(options, base, counts);
+  const MethodFootprint method = std::visit(Footprint{base}, options.method->config());
+  const Index total = base.parameter_count() + method.adapter;
+  const Json costs = forecast(options, base, method);
   if (common.json) {
     print_line(
-        {{"trainable", counts.trainable},
+        {{"trainable", method.trainable},
          {"total", total},
-         {"percent", 100.0 * static_cast<double>(counts.trainable) / static_cast<double>(total)},
+         {"percent", 100.0 * static_cast<double>(method.trainable) / static_cast<double>(total)},
          {"forecast", costs}});
     return;
   }
-  print(trainable_line(counts.trainable, total) + '\n');
+  print(trainable_line(method.trainable, total) + '\n');
   for (const auto& [key, value] : costs.items()) print(concat(key, ": ", dump_line(value), '\n'));
 }
 
@@ -122,6 +102,8 @@ Command add_params(CLI::App& program, Common& common) {
   app.add_option("--sequence-length", o->sequence_length, "tokens a sequence, for the forecast")
       ->check(CLI::Range(Index{1}, Index{1} << 20))
       ->capture_default_str();
+  app.add_flag("--gradient-checkpointing", o->gradient_checkpointing,
+               "blocks keep their inputs alone, for the forecast");
   return {&app, [o, &common] { run_params(*o, common); }};
 }
 

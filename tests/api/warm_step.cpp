@@ -191,5 +191,10 @@ int main() {
                {.gradient_accumulation_steps = 2}, "Solo with dropout, accumulated");
   check_method(data, solo::BitFitConfig{}, {.share_context = true}, "BitFit");
   check_method(data, solo::LayerNormConfig{}, {}, "LayerNorm tuning");
+  check_method(data, solo::SoloConfig{.r = 8, .stride = 1}, {.gradient_checkpointing = true},
+               "Solo with checkpointing");
+  check_method(data, nullptr, {.gradient_checkpointing = true}, "full, with checkpointing");
+  check_method(data, solo::SoloConfig{.r = 8},
+               {.prefix_cache = {.mode = solo::PrefixCacheMode::memory}}, "Solo with prefix cache");
   check_method(data, nullptr, {.label_smoothing = 0.1, .model_dropout = true}, "full fine-tuning");
 }

@@ -4,6 +4,8 @@
 #include "support/bad_input.hpp"
 #include "support/catch.hpp"
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 using namespace solo;
@@ -181,4 +183,113 @@ TEST_CASE("a value beyond bfloat16 is refused when a parameter is packed") {
   p.value().data()[4] = 0x1.FEFFFEp127F;
   p.pack(true);
   CHECK(is_finite(p.operand().at(1, 1)));
+}
+
+TEST_CASE("a released value with a recipe is computed again where a backward step reads it") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> x = linear<float>(t, t.copy(net.x.matrix()), {.weight = &net.trained});
+  const Var<float> y = tanh(t, x);
+  const std::vector<float> values(y.value().data, y.value().data + 12);
+  t.keep_restorable(y);
+  CHECK(t.is_kept(y));
+  t.release(y);
+  CHECK_THROWS_AS(y.value(), ConfigError);
+  const MatrixView<float> again = t.restored(y);
+  CHECK(std::vector<float>(again.data, again.data + 12) == values);
+
+  const Var<float> z = tanh(t, x);
+  t.keep_restorable(z);
+  t.keep(z);  // another step reads it as it is
+  t.release(z);
+  CHECK(z.value().rows == 3);
+  t.keep_restorable(x);  // a linear layer has no recipe
+  t.release(x);
+  CHECK(x.value().rows == 3);
+}
+
+TEST_CASE("a gradient moves only where there is none yet") {
+  Net net;
+  Tape<float> t;
+  t.begin({});
+  const Var<float> x = t.copy(net.x.matrix(), true);
+  const Var<float> y = t.copy(net.x.matrix(), true);
+  const Var<float> narrow = t.create(3, 2, true);
+  const float* const memory = t.grad(y).data;
+  CHECK_FALSE(t.move_grad(y, narrow));
+  CHECK(t.move_grad(y, x));
+  CHECK(t.grad(x).data == memory);
+  CHECK_FALSE(t.has_grad(y));
+  (void)t.grad(y);
+  CHECK_FALSE(t.move_grad(y, x));
+}
+
+namespace {
+
+/// The gradient of net.trained, and how many steps the tape had, with two checkpointed functions.
+std::pair<std::vector<float>, Index> checkpointed(Net& net, bool checkpointing, bool nested) {
+  Tape<float> t;
+  t.begin({.seed = 4, .step = 2, .gradient_checkpointing = checkpointing});
+  const Var<float> x = t.copy(net.x.matrix());
+  const auto half = [&net](Tape<float>& tape, Var<float> in, std::uint32_t site) {
+    Var<float> h = linear<float>(tape, in, {.weight = &net.trained});
+    h = dropout(tape, tanh(tape, h), {.p = 0.3, .site = site});
+    return linear<float>(tape, h, {.weight = &net.frozen});
+  };
+  Parameter<float>* const trained = &net.trained;
+  const Var<float> first = t.checkpoint(x, [half, x, nested](Tape<float>& tape) {
+    if (!nested) return half(tape, x, 1);
+    return tape.checkpoint(x, [half, x](Tape<float>& inner) { return half(inner, x, 1); });
+  });
+  t.release(x);
+  const Var<float> second =
+      t.checkpoint(first, [half, first](Tape<float>& tape) { return half(tape, first, 2); });
+  t.release(first);
+  const Var<float> loss = weighted_sum<float>(t, second, net.x.matrix());
+  const Index size = t.size();
+  trained->zero_grad();
+  t.backward(loss);
+  CHECK(t.size() == 0);
+  return {{trained->grad().span().begin(), trained->grad().span().end()}, size};
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint runs again and gives the same bits, dropout included") {
+  Net net;
+  const auto [plain, size] = checkpointed(net, false, false);
+  CHECK(size == 9);
+  const auto [again, short_size] = checkpointed(net, true, false);
+  CHECK(short_size == 3);
+  CHECK(again == plain);
+  CHECK(checkpointed(net, true, true).first == plain);
+}
+
+TEST_CASE("a checkpoint in which nothing trains records nothing") {
+  Net net;
+  Tape<float> t;
+  t.begin({.gradient_checkpointing = true});
+  const Var<float> x = t.copy(net.x.matrix());
+  const Var<float> y = t.checkpoint(
+      x, [&net, x](Tape<float>& tape) { return linear<float>(tape, x, {.weight = &net.frozen}); });
+  CHECK_FALSE(y.requires_grad());
+  CHECK(t.size() == 0);
+  CHECK_FALSE(t.is_kept(x));
+}
+
+TEST_CASE("a tape recovers from an exception inside a checkpoint") {
+  Net net;
+  Tape<float> t;
+  t.begin({.gradient_checkpointing = true});
+  const Var<float> x = t.copy(net.x.matrix());
+  CHECK_THROWS_AS(t.checkpoint(x,
+                               [](Tape<float>& tape) -> Var<float> {
+                                 (void)tape.create(4, 4, true);
+                                 fail<ConfigError>("test.checkpoint", "no");
+                               }),
+                  ConfigError);
+  t.begin({});
+  t.backward(net.loss(t));
+  CHECK(net.trained.has_grad());
 }

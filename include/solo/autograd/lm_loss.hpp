@@ -6,9 +6,20 @@
 #include <solo/autograd/parameter.hpp>
 #include <solo/autograd/tape.hpp>
 
+#include <algorithm>
 #include <span>
 
 namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+/// Rows of logits computed at a time: at most 32 MB of floats, whatever the vocabulary.
+[[nodiscard]] inline Index loss_chunk_rows(Index rows, Index vocabulary) {
+  constexpr Index kElements = Index{1} << 23;
+  return std::min(std::max<Index>(kElements / std::max<Index>(vocabulary, 1), 32), rows);
+}
+
+}  // namespace detail
 
 /// Arguments of lm_loss. `head` is (vocabulary, C): the token table when tied.
 template <Scalar T>

@@ -11,12 +11,6 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// Rows of logits computed at a time: at most 32 MB of floats, whatever the vocabulary.
-[[nodiscard]] inline Index loss_chunk_rows(Index rows, Index vocabulary) {
-  constexpr Index kElements = Index{1} << 23;
-  return std::min(std::max<Index>(kElements / std::max<Index>(vocabulary, 1), 32), rows);
-}
-
 /// Logits of h's rows [begin, begin + count), then their losses and, if asked, their gradients.
 template <Scalar T>
 struct LossChunk {

@@ -5,6 +5,7 @@
 
 #include <solo/train/checkpoint.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/memory_forecast.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>
 #include <solo/train/prefix_cache_options.hpp>

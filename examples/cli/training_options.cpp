@@ -49,7 +49,12 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
                  "NAME=F scales the rate of e, v, gate, down, up, lora_A or lora_B; repeatable")
       ->group(group)
       ->take_all();
-  app.add_flag("--no-shuffle", no_shuffle_, "batches in file order")->group(group);
+  auto* const no_shuffle =
+      app.add_flag("--no-shuffle", no_shuffle_, "batches in file order")->group(group);
+  app.add_flag("--shuffle-by-context", t.shuffle_by_context,
+               "examples of one context stay together, for --share-context")
+      ->excludes(no_shuffle)
+      ->group(group);
   app.add_flag("--share-context", t.share_context,
                "examples of a batch with one context compute it once")
       ->group(group);

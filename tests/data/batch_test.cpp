@@ -93,6 +93,18 @@ void check_layout(const Batch& batch) {
   REQUIRE(batch.scored_tokens == scored);
 }
 
+/// Each segment's ids are those of its example from its position on.
+void check_examples(const Dataset& data, const Batch& batch) {
+  REQUIRE(batch.segment_examples.size() == batch.segments.size());
+  for (std::size_t i = 0; i < batch.segments.size(); ++i) {
+    const Segment& s = batch.segments[i];
+    const Ids& ids = data[batch.segment_examples[i]].ids;
+    REQUIRE(s.position + s.length <= static_cast<Index>(ids.size()));
+    CHECK(std::equal(ids.begin() + s.position, ids.begin() + s.position + s.length,
+                     batch.ids.begin() + s.begin));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("rows end with the last label, targets are shifted") {
@@ -184,6 +196,48 @@ TEST_CASE("equal contexts share a parent that lacks their last token") {
   CHECK(predictions(batch) == predictions(data.batch_of(all)));
 }
 
+TEST_CASE("shuffled by context, an epoch has every example once and contexts together") {
+  // Context of example i: 1 to 4 in turn, or none; the last id is its number.
+  std::vector<Example> examples;
+  for (int i = 0; i < 40; ++i) {
+    const int context = i % 5;
+    examples.push_back({{context, context, 9, 100 + i}, {-100, -100, -100, 100 + i}, 3});
+    if (context == 0) examples.back() = {{9, 100 + i}, {-100, 100 + i}};
+  }
+  const Dataset data = Dataset::from_ids(std::move(examples));
+  const auto order = [&](std::int64_t epoch, std::uint64_t seed, Index size) {
+    Ids out;
+    for (std::int64_t step = 0; step < data.steps_per_epoch(size); ++step) {
+      const Batch batch = data.batch({.seed = seed,
+                                      .step = epoch * data.steps_per_epoch(size) + step,
+                                      .size = size,
+                                      .share_context = true,
+                                      .by_context = true});
+      check_layout(batch);
+      check_examples(data, batch);
+      for (const int target : batch.targets) {
+        if (target != kIgnoreIndex) out.push_back(target - 100);
+      }
+    }
+    return out;
+  };
+  const Ids first = order(0, 42, 7);
+  Ids sorted = first;
+  std::sort(sorted.begin(), sorted.end());
+  Ids all(40);
+  std::iota(all.begin(), all.end(), 0);
+  CHECK(sorted == all);
+  int changes = 0;  // of the context, from one example to the next
+  for (std::size_t i = 1; i < first.size(); ++i) {
+    if (first[i] % 5 != first[i - 1] % 5) ++changes;
+  }
+  CHECK(changes <= 4 + 8);           // 4 groups of 8 among 8 that stand alone
+  CHECK(order(0, 42, 40) == first);  // the size of a batch cuts, and moves nothing
+  CHECK(order(0, 42, 7) == first);
+  CHECK(order(1, 42, 7) != first);
+  CHECK(order(0, 43, 7) != first);
+}
+
 TEST_CASE("a context with labels, of one token, or alone is not shared") {
   const std::vector<Index> all = {0, 1};
   const auto parents = [&](std::vector<Example> examples) {
@@ -222,6 +276,8 @@ TEST_CASE("shared and unshared batches predict the same labels from the same tok
     CHECK(predictions(shared) == predictions(plain));
     CHECK(shared.scored_tokens == plain.scored_tokens);
     CHECK(shared.rows() <= plain.rows());
+    check_examples(data, plain);
+    check_examples(data, shared);
     shared_some = shared_some || shared.rows() < plain.rows();
   }
   CHECK(shared_some);

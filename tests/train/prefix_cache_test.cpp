@@ -293,6 +293,7 @@ TEST_CASE("Double models keep their rows in full", "[prefix]") {
 TEST_CASE("A run that was stopped goes on with its cache, to the bit", "[prefix]") {
   const TempDir dir;
   Run run{.attach = add_solo(), .options = {.share_context = true}};
+  run.options.shuffle_by_context = true;
   run.options.prefix_cache = in_file(dir.path() / "cache");
   run.options.output_dir = dir.path() / "whole";
   const Outcome expected = run();
@@ -479,6 +480,9 @@ TEST_CASE("A prefix cache that cannot be is refused", "[prefix]") {
     check_throws<ConfigError>([&] { options.validate(); }, id, {"prefix_cache", what});
   };
   bad({.model_dropout = true, .prefix_cache = in_memory()}, "train.options", "model_dropout");
+  check_throws<ConfigError>(
+      [] { TrainerOptions{.shuffle = false, .shuffle_by_context = true}.validate(); },
+      "train.options", {"shuffle_by_context"});
   bad({.prefix_cache = {.mode = PrefixCacheMode::file}}, "train.options", "path");
   bad({.prefix_cache = {.file = "x"}}, "train.options", "path");
   bad({.prefix_cache = {.max_bytes = 0}}, "config.range", "max_bytes");

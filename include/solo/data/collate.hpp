@@ -26,6 +26,7 @@ namespace detail {
 
 /// What making a batch takes besides the batch.
 struct CollateScratch {
+  std::vector<Index> numbers;  ///< of the examples in the data set
   std::vector<const Example*> examples;
   std::vector<std::size_t> rows;   ///< by example: rows that it needs
   std::vector<Index> groups;       ///< by example: its group of equal contexts, or -1

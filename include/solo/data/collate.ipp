@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/data/collate.hpp>
+#include <solo/data/context_order.hpp>
 
 #include <algorithm>
 #include <compare>
@@ -16,16 +17,6 @@ namespace detail {
   std::size_t rows = example.labels.size();
   while (rows > 1 && example.labels[rows - 1] == kIgnoreIndex) --rows;
   return rows > 0 ? rows - 1 : 0;
-}
-
-/// The part of an example's context that a parent segment can hold: all but the last token. Empty
-/// when some row of it has a label, which would then be counted once instead of once an example.
-[[nodiscard]] SOLO_INLINE std::span<const int> shareable_context(const Example& example) {
-  const auto length = static_cast<std::size_t>(example.context_length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if (example.labels[i] != kIgnoreIndex) return {};
-  }
-  return std::span(example.ids).first(length > 1 ? length - 1 : 0);
 }
 
 /// Fills scratch.groups: for every example the number of its group of equal contexts, or -1 if it

@@ -5,6 +5,7 @@
 
 #include <solo/data/batch.hpp>               // IWYU pragma: export
 #include <solo/data/collate.hpp>             // IWYU pragma: export
+#include <solo/data/context_order.hpp>       // IWYU pragma: export
 #include <solo/data/csv.hpp>                 // IWYU pragma: export
 #include <solo/data/dataset.hpp>             // IWYU pragma: export
 #include <solo/data/dataset_builder.hpp>     // IWYU pragma: export

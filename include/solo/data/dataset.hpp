@@ -5,6 +5,7 @@
 
 #include <solo/data/batch.hpp>
 #include <solo/data/collate.hpp>
+#include <solo/data/context_order.hpp>
 #include <solo/data/dataset_options.hpp>
 #include <solo/data/example_list.hpp>
 
@@ -28,6 +29,8 @@ struct BatchOptions {
   Index size = 8;         ///< examples; the last batch of an epoch may have fewer
   bool shuffle = true;    ///< another order every epoch, instead of the file's
   bool share_context = false;
+  /// Shuffles the examples that share a context as one, so that batches hold them together.
+  bool by_context = false;
 };
 
 /// A list of examples. All errors name the file and line (or the place in the list): FormatError
@@ -85,15 +88,14 @@ class Dataset {
                                const CollateOptions& options = {}) const;
 
  private:
-  /// A batch of the examples index(0) … index(count - 1).
-  template <class F>
-  const Batch& collate(Index count, const F& index, const CollateOptions& options,
-                       BatchBuffer& buffer) const;
+  /// A batch of the examples buffer.scratch.numbers.
+  const Batch& collate(const CollateOptions& options, BatchBuffer& buffer) const;
   [[nodiscard]] static Dataset from_sequences(std::vector<std::vector<int>>&& sequences,
                                               const DatasetOptions& options);
-  explicit Dataset(detail::ExampleList list) : list_(std::move(list)) {}
+  explicit Dataset(detail::ExampleList list) : list_(std::move(list)), contexts_(list_.examples) {}
 
   detail::ExampleList list_;
+  detail::ContextOrder contexts_;
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -9,6 +9,7 @@
 #include <solo/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
@@ -104,13 +105,15 @@ SOLO_INLINE std::int64_t Dataset::steps_per_epoch(Index batch_size) const {
   return size() == 0 ? 0 : (size() - 1) / batch_size + 1;
 }
 
-template <class F>
-const Batch& Dataset::collate(Index count, const F& index, const CollateOptions& options,
-                              BatchBuffer& buffer) const {
+SOLO_INLINE const Batch& Dataset::collate(const CollateOptions& options,
+                                          BatchBuffer& buffer) const {
+  const std::vector<Index>& numbers = buffer.scratch.numbers;
   buffer.scratch.examples.clear();
-  for (Index i = 0; i < count; ++i) buffer.scratch.examples.push_back(&(*this)[index(i)]);
+  for (const Index i : numbers) buffer.scratch.examples.push_back(&(*this)[i]);
   detail::collate(buffer, options);
-  for (Index& example : buffer.batch.segment_examples) example = index(example);
+  for (Index& example : buffer.batch.segment_examples) {
+    example = numbers[static_cast<std::size_t>(example)];
+  }
   return buffer.batch;
 }
 
@@ -120,16 +123,22 @@ SOLO_INLINE const Batch& Dataset::batch(const BatchOptions& options, BatchBuffer
     fail<ConfigError>("data.options", "step: expected at least 0, found ", options.step);
   }
   if (steps == 0) fail<ConfigError>("data.options", "a data set without examples has no batch");
-  const std::int64_t epoch = options.step / steps;
+  const auto epoch = static_cast<std::uint64_t>(options.step / steps);
   const Index first = options.step % steps * options.size;
-  const Permutation permutation(static_cast<std::uint64_t>(size()), options.seed,
-                                static_cast<std::uint64_t>(epoch));
-  const auto index = [&](Index i) {
-    const auto place = static_cast<std::uint64_t>(first + i);
-    return static_cast<Index>(options.shuffle ? permutation(place) : place);
-  };
-  collate(std::min(options.size, size() - first), index, {.share_context = options.share_context},
-          buffer);
+  std::vector<Index>& numbers = buffer.scratch.numbers;
+  numbers.resize(static_cast<std::size_t>(std::min(options.size, size() - first)));
+  const bool by_context = options.shuffle && options.by_context;
+  const Index shuffled = by_context ? contexts_.groups() : size();
+  const Permutation permutation(static_cast<std::uint64_t>(shuffled), options.seed, epoch);
+  if (by_context) {
+    contexts_.find(permutation, first, numbers);
+  } else {
+    std::iota(numbers.begin(), numbers.end(), first);
+    for (Index& i : numbers) {
+      if (options.shuffle) i = static_cast<Index>(permutation(static_cast<std::uint64_t>(i)));
+    }
+  }
+  collate({.share_context = options.share_context}, buffer);
   buffer.batch.seed = options.seed;
   buffer.batch.step = options.step;
   return buffer.batch;
@@ -144,8 +153,8 @@ SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
 SOLO_INLINE Batch Dataset::batch_of(std::span<const Index> indices,
                                     const CollateOptions& options) const {
   BatchBuffer buffer;
-  const auto index = [&](Index i) { return indices[static_cast<std::size_t>(i)]; };
-  collate(static_cast<Index>(indices.size()), index, options, buffer);
+  buffer.scratch.numbers.assign(indices.begin(), indices.end());
+  collate(options, buffer);
   return std::move(buffer.batch);
 }
 

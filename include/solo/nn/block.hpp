@@ -136,8 +136,16 @@ struct Network {
                       std::span<const MatrixView<T>> results);
   /// What this adapter, and the base's tensors that train, leave of the model.
   [[nodiscard]] FrozenPrefix frozen_prefix(const ActiveHooks<T>& hooks);
+  /// Whether it is that one; allocates nothing.
+  [[nodiscard]] bool has_prefix(const ActiveHooks<T>& hooks, const FrozenPrefix& prefix);
 
  private:
+  [[nodiscard]] int frozen_blocks(const ActiveHooks<T>& hooks);
+  /// Whether something behind a prefix of so many blocks reads output i of it.
+  [[nodiscard]] static bool reads_output(const ActiveHooks<T>& hooks, int prefix_blocks, int i) {
+    return i == prefix_blocks ||
+           (hooks.block != nullptr && hooks.last_reader[static_cast<std::size_t>(i)] > 0);
+  }
   /// Block output i with the links that end there; `outputs` are those before it, and get it.
   [[nodiscard]] Var<T> add_links(const ForwardContext<T>& context, int i, Var<T> raw,
                                  std::span<Var<T>> outputs);

@@ -344,28 +344,42 @@ void Network<T>::forward_prefix(const ForwardContext<T>& context, const GPT2Conf
 }
 
 template <Scalar T>
-FrozenPrefix Network<T>::frozen_prefix(const ActiveHooks<T>& hooks) {
-  const auto at = [](int i) { return static_cast<std::size_t>(i); };
+int Network<T>::frozen_blocks(const ActiveHooks<T>& hooks) {
   const auto frozen = [&](Parameter<T>* p) {
     return &hooks.resolve(*p) == p && !p->requires_grad();
   };
   const auto untouched = [&](int i) {  // block i + 1, and output i that it reads
-    if (hooks.block != nullptr && !hooks.sources[at(i)].empty()) return false;
+    if (hooks.block != nullptr && !hooks.sources[static_cast<std::size_t>(i)].empty()) return false;
     for (int kind = 0; kind < kLinearsPerBlock; ++kind) {
       if (hooks.acts_on({.layer = i, .kind = static_cast<LinearKind>(kind)})) return false;
     }
-    const auto parameters = blocks[at(i)]->parameters();
+    const auto parameters = blocks[static_cast<std::size_t>(i)]->parameters();
     return std::all_of(parameters.begin(), parameters.end(), frozen);
   };
-  FrozenPrefix prefix;
-  if (frozen(&wte) && frozen(&wpe)) {
-    while (at(prefix.blocks) < blocks.size() && untouched(prefix.blocks)) ++prefix.blocks;
+  if (!frozen(&wte) || !frozen(&wpe)) return 0;
+  int count = 0;
+  while (static_cast<std::size_t>(count) < blocks.size() && untouched(count)) ++count;
+  return count;
+}
+
+template <Scalar T>
+FrozenPrefix Network<T>::frozen_prefix(const ActiveHooks<T>& hooks) {
+  FrozenPrefix prefix{.blocks = frozen_blocks(hooks)};
+  for (int i = 0; i <= prefix.blocks; ++i) {
+    if (reads_output(hooks, prefix.blocks, i)) prefix.outputs.push_back(i);
   }
-  for (int i = 0; i < prefix.blocks; ++i) {
-    if (hooks.block != nullptr && hooks.last_reader[at(i)] > 0) prefix.outputs.push_back(i);
-  }
-  prefix.outputs.push_back(prefix.blocks);
   return prefix;
+}
+
+template <Scalar T>
+bool Network<T>::has_prefix(const ActiveHooks<T>& hooks, const FrozenPrefix& prefix) {
+  if (prefix.blocks != frozen_blocks(hooks)) return false;
+  auto next = prefix.outputs.begin();
+  for (int i = 0; i <= prefix.blocks; ++i) {
+    if (!reads_output(hooks, prefix.blocks, i)) continue;
+    if (next == prefix.outputs.end() || *next++ != i) return false;
+  }
+  return next == prefix.outputs.end();
 }
 
 #if !SOLO_HEADER_ONLY

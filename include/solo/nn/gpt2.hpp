@@ -205,6 +205,7 @@ class GPT2 {
   GPT2(const GPT2Config& config, const ModelOptions& options, Uninitialised tag);
 
   void check_input(const Batch& batch) const;
+  void require_prefix(const FrozenPrefix& prefix) const;
   void check_continues(const Batch& batch, const KeyValueCache<T>& cache,
                        std::span<const Index> sequences) const;
   /// Logits of the rows of the last block's output h.

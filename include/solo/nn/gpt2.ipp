@@ -60,12 +60,6 @@ struct ScoredRows {
   }
 };
 
-inline void require_prefix(const FrozenPrefix& model, const FrozenPrefix& given) {
-  if (model == given) return;
-  fail<ConfigError>("prefix.other", "expected the frozen prefix of ", to_string(model), ", found ",
-                    to_string(given));
-}
-
 /// The prefix's outputs as the source gives them, on the tape; nothing without a source.
 template <Scalar T>
 [[nodiscard]] std::span<const Var<T>> prefix_values(Tape<T>& tape, const Batch& batch, Index width,
@@ -252,10 +246,17 @@ FrozenPrefix GPT2<T>::frozen_prefix() const {
 }
 
 template <Scalar T>
+void GPT2<T>::require_prefix(const FrozenPrefix& prefix) const {
+  if (network_->has_prefix(hooks({}), prefix)) return;
+  fail<ConfigError>("prefix.other", "expected the frozen prefix of ", to_string(frozen_prefix()),
+                    ", found ", to_string(prefix));
+}
+
+template <Scalar T>
 void GPT2<T>::prefix_outputs(Tape<T>& tape, const Batch& batch, const FrozenPrefix& prefix,
                              std::span<const MatrixView<T>> outputs) const {
   check_input(batch);
-  detail::require_prefix(frozen_prefix(), prefix);
+  require_prefix(prefix);
   tape.begin({.record = false, .training = false}, pool_);
   const ForwardContext<T> context{.tape = tape, .hooks = no_hooks_, .segments = batch.segments};
   network_->forward_prefix(context, config_, batch.ids, prefix, outputs);
@@ -272,7 +273,7 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
                       options.label_smoothing);
   }
   if (source != nullptr) {
-    detail::require_prefix(frozen_prefix(), source->prefix());
+    require_prefix(source->prefix());
     if (options.training && options.model_dropout) {
       fail<ConfigError>("prefix.dropout", "model_dropout: the outputs of a prefix are without it");
     }

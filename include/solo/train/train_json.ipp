@@ -45,6 +45,7 @@ SOLO_INLINE Json to_json(const TrainerOptions& options) {
   out["seed"] = options.seed;
   out["shuffle"] = options.shuffle;
   out["share_context"] = options.share_context;
+  out["shuffle_by_context"] = options.shuffle_by_context;
   out["model_dropout"] = options.model_dropout;
   out["gradient_checkpointing"] = options.gradient_checkpointing;
   const PrefixCacheOptions& cache = options.prefix_cache;

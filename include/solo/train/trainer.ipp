@@ -103,7 +103,8 @@ class Trainer<T>::Run {
                                          .step = range.first + static_cast<std::int64_t>(i),
                                          .size = options_.batch_size,
                                          .shuffle = options_.shuffle,
-                                         .share_context = options_.share_context},
+                                         .share_context = options_.share_context,
+                                         .by_context = options_.shuffle_by_context},
                                         buffers_[i]);
       window.examples += batch.examples;
       window.tokens += batch.rows();

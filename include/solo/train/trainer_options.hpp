@@ -35,6 +35,8 @@ struct TrainerOptions {
   std::uint64_t seed = 42;
   bool shuffle = true;
   bool share_context = false;  ///< examples of a batch with one context compute it once
+  /// Shuffle examples of one context together, so that share_context finds them in one batch.
+  bool shuffle_by_context = false;
   bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
   /// Keeps the inputs of blocks and links alone and computes the rest again in the backward pass:
   /// less memory, about a third more time, the same bits.

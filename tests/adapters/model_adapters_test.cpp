@@ -188,6 +188,30 @@ TEST_CASE("A replaced base tensor trains in the base's place", "[adapters]") {
   CHECK(same_bits(model.logits(kIds, {.adapter = ""}), base));
 }
 
+TEST_CASE("Nothing is recorded below an adapter's lowest place", "[adapters]") {
+  // The same top on four and on ten blocks: as many operations, and sources of links alone stay.
+  const auto recorded = [](Index layers, const auto& config) {
+    GPT2Config size = tiny_config();
+    size.n_layer = layers;
+    GPT2<float> model = tiny_model<float>(size);
+    model.add_adapter("a", config);
+    Tape<float> tape;
+    const Batch batch = random_batch({6, 3}, size);
+    const Var<float> loss = model.loss(tape, batch);
+    const Index operations = tape.size();
+    tape.backward(loss);
+    for (Parameter<float>* p : model.parameters()) CHECK(!p->has_grad());
+    return operations;
+  };
+  const auto link = [](int src, int dst) {
+    return SoloConfig{.r = 2, .links = SoloLinks{{src, dst}}, .init = SoloInit::identity};
+  };
+  CHECK(recorded(10, link(7, 9)) == recorded(4, link(1, 3)));
+  CHECK(recorded(10, link(7, 9)) > recorded(10, link(8, 10)));
+  CHECK(recorded(10, LoraConfig{.r = 2, .layers_to_transform = {9}}) ==
+        recorded(4, LoraConfig{.r = 2, .layers_to_transform = {3}}));
+}
+
 TEST_CASE("A moved model keeps its adapters", "[adapters]") {
   GPT2<float> model = tiny_model<float>();
   model.add_adapter("a", SoloConfig{.r = 3});

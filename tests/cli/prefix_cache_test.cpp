@@ -54,6 +54,11 @@ TEST_CASE("solo train with a prefix cache writes the adapter that it writes with
   const Outcome again = setup.train("again", {"--prefix-cache", file, "--seed", "7"});
   REQUIRE(again.status == 0);
   CHECK(again.json().at("prefix_cache").at("rows_computed") == 0);
+  const Outcome grouped =
+      setup.train("grouped", {"--prefix-cache", file, "--share-context", "--shuffle-by-context"});
+  REQUIRE(grouped.status == 0);
+  CHECK(grouped.json().at("prefix_cache").at("rows_computed") == 0);
+  check_error(setup.train("x", {"--no-shuffle", "--shuffle-by-context"}), 2, "--no-shuffle");
   const Outcome rounded =
       setup.train("rounded", {"--prefix-cache", "memory", "--prefix-cache-dtype", "bfloat16"});
   REQUIRE(rounded.status == 0);

@@ -192,6 +192,54 @@ TEST_CASE("file: a failed write leaves the old file and nothing else", "[file]")
   CHECK(count_entries(dir.path()) == 1);
 }
 
+TEST_CASE("file: bytes are replaced in place, within the file", "[file]") {
+  const solo::test::TempDir dir;
+  const auto path = dir.path() / "out.bin";
+  {
+    solo::AtomicFile file(path);
+    file.write("header");
+    file.extend(1 << 20);
+    file.commit();
+    CHECK(error_of([&] { file.extend(2); }).find("IoError io.write | ") == 0);
+  }
+  CHECK(std::filesystem::file_size(path) == 1 << 20);
+  const std::array<std::byte, 3> bytes = {std::byte{'a'}, std::byte{0}, std::byte{'c'}};
+  {
+    const solo::UpdateFile file(path);
+    CHECK(file.size() == 1 << 20);
+    file.write_at(2, bytes);
+    file.write_at((1 << 20) - 3, bytes);
+    std::array<std::byte, 3> found = {};
+    file.read_at((1 << 20) - 3, found);
+    CHECK(found == bytes);
+    for (const std::uint64_t at : {std::uint64_t{1 << 20}, ~std::uint64_t{0}}) {
+      const std::string error = error_of([&] { file.write_at(at, bytes); });
+      CHECK(error.find("IoError io.write | ") == 0);
+      CHECK(error.find("out.bin: expected room for 3 bytes at ") != std::string::npos);
+    }
+  }
+  const std::string found = read_raw(path);
+  CHECK(found.size() == 1 << 20);
+  CHECK(found.substr(0, 7) == std::string("hea\0cr\0", 7));
+  {
+    const FileSizeLimit limit(4096);
+    solo::AtomicFile file(dir.path() / "large");
+    file.write("x");
+    const std::string error = error_of([&] { file.extend(1 << 20); });
+    CHECK(error.find("IoError io.write | ") == 0);
+    CHECK(error.find("large: cannot make it 1048576 bytes long: ") != std::string::npos);
+    const solo::UpdateFile full(path);
+    CHECK(error_of([&] { full.write_at(8192, bytes); }).find("IoError io.write | ") == 0);
+  }
+  CHECK(count_entries(dir.path()) == 1);
+  CHECK(error_of([&] { solo::UpdateFile f(dir.path()); }).find("IoError io.not_regular") == 0);
+  CHECK(error_of([&] { solo::UpdateFile f(dir.path() / "no"); }).find("IoError io.open") == 0);
+  ::chmod(path.c_str(), 0444);
+  if (::access(path.c_str(), W_OK) != 0) {  // who may do everything can write to it
+    CHECK(error_of([&] { solo::UpdateFile f(path); }).find("IoError io.open") == 0);
+  }
+}
+
 TEST_CASE("file: what cannot be replaced stays, and nothing else is left", "[file]") {
   const solo::test::TempDir dir;
   const auto path = dir.path() / "out.bin";

@@ -58,6 +58,48 @@ void solo_gemm(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * k * n * std::int64_t{sizeof(float)});  // b alone
 }
 
+/// Arguments: M, K, N, threads. The weights packed once, as frozen ones are.
+void packed_gemm(benchmark::State& state, bool as_bfloat16) {
+  const Index m = state.range(0);
+  const Index k = state.range(1);
+  const Index n = state.range(2);
+  ThreadPool pool(static_cast<int>(state.range(3)));
+  const std::vector<float> a = some_values(m * k);
+  const std::vector<float> b = some_values(k * n);
+  std::vector<float> c(static_cast<std::size_t>(m * n));
+  PackedMatrix<float> packed(k, n, as_bfloat16);
+  packed.set_rows(0, {b.data(), k, n});
+  for (auto _ : state) {
+    gemm<float>(pool, {.a = ConstMatrixView<float>(a.data(), m, k),
+                       .b = packed.operand(),
+                       .c = {c.data(), m, n}});
+    benchmark::ClobberMemory();
+  }
+  set_rate(state, 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n),
+           state.range(3), as_bfloat16 ? peak_bfloat16_round : peak_round);
+  state.SetBytesProcessed(state.iterations() * packed.bytes());  // b alone
+}
+
+void solo_gemm_packed_float32(benchmark::State& state) {
+  packed_gemm(state, false);
+}
+
+void solo_gemm_packed_bfloat16(benchmark::State& state) {
+  packed_gemm(state, true);
+}
+
+/// The shapes of a training step and of decoding, on one thread and on two.
+void packed_shapes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"M", "K", "N", "threads"})->UseRealTime();
+  for (const std::int64_t threads : {1, 2}) {
+    b->Args({1024, 768, 3072, threads});
+    b->Args({530, 768, 2304, threads});
+    b->Args({1, 768, 3072, threads});
+    b->Args({10, 768, 3072, threads});
+    b->Args({1, 768, 50257, threads});
+  }
+}
+
 void eigen_gemm(benchmark::State& state) {
   const Index m = state.range(0);
   const Index k = state.range(1);
@@ -185,6 +227,8 @@ BENCHMARK(solo_gemm)
     ->Args({530, 768, 2304, 2, 0})
     ->Args({530, 768, 8, 2, 0})
     ->UseRealTime();
+BENCHMARK(solo_gemm_packed_float32)->Apply(packed_shapes);
+BENCHMARK(solo_gemm_packed_bfloat16)->Apply(packed_shapes);
 BENCHMARK(eigen_gemm)
     ->ArgNames({"M", "K", "N"})
     ->Args({1024, 768, 3072})

@@ -90,11 +90,11 @@ def gemm(dtype, least):
         if f"peak_{dtype} 1" not in rounds[0]["limits"]:
             return None  # this CPU has no such instruction
         ours = [share(rounds, "solo", n) for n in (1, 2)]
-        peers = {n: [share(rounds, n, t) for t in (1, 2)] for n in rounds[0] if n.startswith("onednn")}
+        peers = {n: [share(rounds, n, t) for t in (1, 2)] for n in rounds[0] if n.startswith("oneDNN")}
         peer = max(peers, key=lambda n: sum(peers[n]))
         flops = [middle(rounds, "solo", f"{dtype} {n}") / 1e9 for n in (1, 2)]
         return Measured(ours=f"{flops[0]:.0f} / {flops[1]:.0f} GFLOP/s",
-                        peer=f"{peer}: {percent(peers[peer][0])} / {percent(peers[peer][1])} of the peak",
+                        peer=f"{peer} {rounds[0][peer].get('version', '')}".strip() + f": {percent(peers[peer][0])} / {percent(peers[peer][1])} of the peak",
                         result=f"{percent(ours[0])} / {percent(ours[1])} of the peak", reached=min(ours) >= least)
     return measure
 

@@ -56,62 +56,17 @@ Outcome run_py(const std::string& arguments, const fs::path& root, const fs::pat
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(err)};
 }
 
-/// Results of two rounds of two cases, as run.py writes them.
-const char* const kResults = R"json({
- "lora": {
-  "date": "2026-01-02", "command": "benchmarks/peers/run.py --case lora --rounds 2", "threads": 2,
-  "machine": {"processor": "A processor", "family_model": "1/2", "cores": 2, "memory_gib": 16.0,
-              "system": "A system"},
-  "disturbed": {"others": 0.01, "stolen": 0.02}, "versions": {"torch": "2.15.0"},
-  "rounds": [
-   {"peer float32": {"rate": 4.0, "rss": 3000000000},
-    "solo float32": {"rate": 9.0, "rss": 800000000},
-    "solo bfloat16": {"rate": 12.0, "rss": 600000000},
-    "peer bfloat16": {"rate": 5.0, "rss": 2000000000}},
-   {"peer float32": {"rate": 4.0, "rss": 3100000000},
-    "solo float32": {"rate": 7.0, "rss": 850000000},
-    "solo bfloat16": {"rate": 12.5, "rss": 600000000},
-    "peer bfloat16": {"rate": 5.0, "rss": 2000000000}}]},
- "gemm": {
-  "date": "2026-01-02", "command": "benchmarks/peers/run.py --case gemm --rounds 1", "threads": 2,
-  "machine": {"processor": "A processor", "family_model": "1/2", "cores": 2, "memory_gib": 16.0,
-              "system": "A system"},
-  "disturbed": {"others": 0.01, "stolen": 0.02}, "versions": {"torch": "2.15.0"},
-  "rounds": [
-   {"limits": {"peak_float32 1": 100e9, "peak_float32 2": 200e9, "peak_bfloat16 1": 200e9,
-               "peak_bfloat16 2": 400e9},
-    "solo": {"float32 1": 92e9, "float32 2": 182e9, "bfloat16 1": 176e9, "bfloat16 2": 320e9},
-    "onednn (Debian)": {"version": "2.6.3", "float32 1": 96e9, "float32 2": 190e9,
-                        "bfloat16 1": 180e9, "bfloat16 2": 350e9}}]}
-})json";
-
-/// The study of growth, as run.py writes it.
-const char* const kGrowth = R"json({
- "date": "2026-01-02", "command": "benchmarks/peers/run.py --growth --rounds 1", "threads": 2,
- "machine": {"processor": "A processor", "family_model": "1/2", "cores": 2, "memory_gib": 16.0,
-             "system": "A system"},
- "disturbed": {"others": 0.01, "stolen": 0.02}, "versions": {"torch": "2.15.0"},
- "points": [
-  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 2, "length": 512,
-   "seconds_per_token": 2.0e-3, "rss": 1000000000},
-  {"series": "batch", "run": "torch float32", "model": "gpt2", "batch": 2, "length": 512,
-   "seconds_per_token": 4.0e-3, "rss": 2000000000},
-  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 4, "length": 512,
-   "seconds_per_token": 2.1e-3, "rss": 1300000000},
-  {"series": "batch", "run": "solo float32", "model": "gpt2", "batch": 8, "length": 512,
-   "seconds_per_token": 2.1e-3, "rss": 2100000000},
-  {"series": "model", "run": "solo float32", "model": "gpt2-large", "batch": 1, "length": 512,
-   "seconds_per_token": 1.2e-2, "rss": 8100000000}]
-})json";
-
-/// A tree with the committed pages and these results.
+/// A tree with the committed pages and made-up results.
 class Tree {
  public:
   Tree() {
     for (const char* page : {"README.md", "docs/performance.md"}) {
       write_file(root() / page, read_file(solo::test::source_dir() / page));
     }
-    write_file(results(), kResults);
+    for (const std::string name : {"peers.json", "growth.json", "profile.json"}) {
+      const fs::path from = solo::test::source_dir() / "tests/benchmarks" / ("made_up_" + name);
+      write_file(root() / "benchmarks/results" / name, read_file(from));
+    }
   }
   [[nodiscard]] fs::path root() const { return dir_.path() / "tree"; }
   [[nodiscard]] fs::path results() const { return root() / "benchmarks/results/peers.json"; }
@@ -146,7 +101,7 @@ TEST_CASE("the committed tables follow from the committed results", "[benchmarks
 TEST_CASE("tables show medians, ratios, and whether a goal is reached", "[benchmarks]") {
   if (!has_python()) SOLO_SKIP("needs python3");
   const Tree tree;
-  const Outcome o = tree.run("--tables");
+  const Outcome o = tree.run("--tables --no-plots");
   INFO(o.err);
   REQUIRE(o.status == 0);
   using solo::test::Lines;
@@ -162,7 +117,19 @@ TEST_CASE("tables show medians, ratios, and whether a goal is reached", "[benchm
       row_of(tree.page(), "packed product 1024 × 768 × 3072, float32, 1 / 2 threads");
   CHECK(product[3] == "92 % / 91 % of the peak");
   CHECK(product[5] == "yes");
-  CHECK(row_of(tree.page(), "LoRA step, 1 → 2 threads")[1] == "not measured");
+  const auto result = [&](const std::string& work, const std::string& text,
+                          const std::string& reached) {
+    INFO(work);
+    CHECK(row_of(tree.page(), work)[3] == text);
+    CHECK(row_of(tree.page(), work)[5] == reached);
+  };
+  result("LoRA, 8 × 512 tokens, all scored, float32", "2.00 ×", "**no**");
+  result("full fine-tuning, 8 × 64 tokens, float32", "1.50 ×", "**no**");  // 2.6 GB
+  result("greedy, 1 prompt, 64 new tokens, float32", "88 % of the memory limit, 0.50 × the peer",
+         "yes");
+  result("10 beams, 4 prompts, 48 new tokens, float32", "1/4.7 of torch", "yes");
+  result("LoRA step, 1 → 2 threads", "1.90 × (bfloat16 1.80 ×)", "**no**");
+  result("500 MB of safetensors, until the first logits", "2.00 × as fast", "yes");
   CHECK(row_of(tree.page(), "lora") ==
         Lines{"lora", "peer float32", "examples/s", "4", "4 – 4", "2", "3100"});
   CHECK(read_file(tree.root() / "README.md").find("| 2.00 × |") != std::string::npos);
@@ -171,7 +138,6 @@ TEST_CASE("tables show medians, ratios, and whether a goal is reached", "[benchm
 TEST_CASE("the table of growth says what grows as it should", "[benchmarks]") {
   if (!has_python()) SOLO_SKIP("needs python3");
   const Tree tree;
-  write_file(tree.root() / "benchmarks/results/growth.json", kGrowth);
   const Outcome o = tree.run("--tables --no-plots");
   INFO(o.err);
   REQUIRE(o.status == 0);
@@ -189,6 +155,16 @@ TEST_CASE("the table of growth says what grows as it should", "[benchmarks]") {
               "4.00 ms, 2.00 GB"});
 }
 
+TEST_CASE("the profile's tables say parts and memory", "[benchmarks]") {
+  if (!has_python()) SOLO_SKIP("needs python3");
+  const Tree tree;
+  REQUIRE(tree.run("--tables --no-plots").status == 0);
+  using solo::test::Lines;
+  CHECK(row_of(tree.page(), "attention") == Lines{"attention", "20.0 %", "10.0 %"});
+  CHECK(row_of(tree.page(), "weights (forecast)") ==
+        Lines{"weights (forecast)", "498 MB", "498 MB"});
+}
+
 TEST_CASE("a table that does not follow from the results is noticed", "[benchmarks]") {
   if (!has_python()) SOLO_SKIP("needs python3");
   const Tree tree;
@@ -199,16 +175,17 @@ TEST_CASE("a table that does not follow from the results is noticed", "[benchmar
     CHECK(o.err.starts_with("error: "));
     CHECK(o.err.find(part) != std::string::npos);
   };
-  REQUIRE(tree.run("--tables").status == 0);
+  REQUIRE(tree.run("--tables --no-plots").status == 0);
   REQUIRE(tree.run("--check").status == 0);
   const std::string page = read_file(tree.page());
+  const std::string results = read_file(tree.results());
 
   SECTION("a figure in a page") {
     write_file(tree.page(), with(page, "| 2.00 × |", "| 3.00 × |"));
     refused("docs/performance.md: the table 'goals'");
   }
   SECTION("a figure in the results") {
-    write_file(tree.results(), with(kResults, "\"rate\": 9.0", "\"rate\": 11.0"));
+    write_file(tree.results(), with(results, "\"rate\": 9.0", "\"rate\": 11.0"));
     refused("README.md: the table 'main'");
   }
   SECTION("a marker is gone") {
@@ -224,13 +201,14 @@ TEST_CASE("a table that does not follow from the results is noticed", "[benchmar
 TEST_CASE("a case that cannot run is an error that names it", "[benchmarks]") {
   if (!has_python()) SOLO_SKIP("needs python3");
   const Tree tree;
+  const std::string results = read_file(tree.results());
   const Outcome o = tree.run("--case lora --rounds 1 --shared /nonexistent");
   INFO(o.err);
   CHECK(o.status == 1);
   CHECK(o.err.find("error: lora: --shared: no /nonexistent/data/e2e/devset.csv") !=
         std::string::npos);
   CHECK(o.err.find("error: not measured: lora") != std::string::npos);
-  CHECK(read_file(tree.results()) == kResults);
+  CHECK(read_file(tree.results()) == results);
   CHECK(tree.run("--rounds 0").status == 2);
   CHECK(tree.run("--case nothing").status == 2);
   CHECK(tree.run("--growth --case lora").status == 2);

@@ -72,4 +72,4 @@ def torch_onednn(bench):
 def gemm(bench):
     """The product 1024 x 768 x 3072 with packed weights, on one thread and on two."""
     return {"limits": lambda: limits(bench), "solo": lambda: solo_gemm(bench),
-            "onednn (Debian)": lambda: onednn(bench), "onednn (torch)": lambda: torch_onednn(bench)}
+            "oneDNN (Debian)": lambda: onednn(bench), "oneDNN (torch)": lambda: torch_onednn(bench)}

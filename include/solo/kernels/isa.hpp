@@ -22,9 +22,9 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// `scalar` is portable code (16-byte vectors of the compiler's own, as its baseline has them); neon
-/// is AArch64's; avx2 includes FMA; avx512 means F, BW, VL and DQ; avx512_bf16 has the dot products
-/// of AVX-512 BF16 besides.
+/// `scalar` is portable code (16-byte vectors of the compiler's own, as its baseline has them);
+/// neon is AArch64's; avx2 includes FMA; avx512 means F, BW, VL and DQ; avx512_bf16 has the dot
+/// products of AVX-512 BF16 besides.
 enum class Isa { scalar, neon, avx2, avx512, avx512_bf16 };
 
 /// All of them, worst first.

@@ -65,15 +65,16 @@ struct ThreadPool::Impl {
     }
   }
 
-  /// Waits until over(value of x). Steps follow each other within microseconds, so it looks for a
-  /// while before it lets other threads run, and for about a millisecond before it sleeps.
+  /// Waits until over(value of x). Steps follow each other within microseconds, so it looks for
+  /// about a millisecond before it sleeps; now and then it lets other threads run, for the one it
+  /// waits for may have been given this core.
   template <class F>
   void await(const std::atomic<int>& x, const F& over) const {
-    for (int spin = 0; spin < pauses; ++spin) {
-      if (over(x.load(std::memory_order_acquire))) return;
-      detail::pause_spinning();
-    }
-    for (int spin = 0; spin < kYields; ++spin) {
+    for (int round = 0; round < kRounds; ++round) {
+      for (int spin = 0; spin < pauses; ++spin) {
+        if (over(x.load(std::memory_order_acquire))) return;
+        detail::pause_spinning();
+      }
       if (over(x.load(std::memory_order_acquire))) return;
       std::this_thread::yield();
     }
@@ -90,11 +91,11 @@ struct ThreadPool::Impl {
     }
   }
 
-  static constexpr int kPauses = 2000;
-  static constexpr int kYields = 1000;
+  static constexpr int kPauses = 32;
+  static constexpr int kRounds = 500;
 
   int threads;
-  int pauses;  // none where threads outnumber the cores: the one waited for may need this core
+  int pauses;  // none where threads outnumber the cores
   std::vector<std::thread> workers;
   std::vector<std::exception_ptr> errors;
   std::atomic<bool> busy = false;  // a caller's work runs; no mutex, for a task may call in again

@@ -81,6 +81,10 @@ def beam(dtype, most):
     return measure
 
 
+def of_peak(shares):
+    return " / ".join(percent(s) for s in shares) + " of the peak"
+
+
 def gemm(dtype, least):
     """Shares of the peak of the same round, on one thread and on two."""
     def share(rounds, name, threads):
@@ -93,9 +97,9 @@ def gemm(dtype, least):
         peers = {n: [share(rounds, n, t) for t in (1, 2)] for n in rounds[0] if n.startswith("oneDNN")}
         peer = max(peers, key=lambda n: sum(peers[n]))
         flops = [middle(rounds, "solo", f"{dtype} {n}") / 1e9 for n in (1, 2)]
-        return Measured(ours=f"{flops[0]:.0f} / {flops[1]:.0f} GFLOP/s",
-                        peer=f"{peer} {rounds[0][peer].get('version', '')}".strip() + f": {percent(peers[peer][0])} / {percent(peers[peer][1])} of the peak",
-                        result=f"{percent(ours[0])} / {percent(ours[1])} of the peak", reached=min(ours) >= least)
+        name = f"{peer} {rounds[0][peer].get('version', '')}".strip()
+        return Measured(ours=f"{flops[0]:.0f} / {flops[1]:.0f} GFLOP/s", peer=f"{name}: {of_peak(peers[peer])}",
+                        result=of_peak(ours), reached=min(ours) >= least)
     return measure
 
 

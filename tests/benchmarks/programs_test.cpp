@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// The programs that benchmarks/peers runs do what they are timed for.
+#include <solo/core/error.hpp>
+
 #include "cli/program.hpp"
 #include "support/catch.hpp"
 

@@ -203,6 +203,10 @@ class Tape {
   [[nodiscard]] Index reserved() const noexcept {
     return arena_.reserved() + segment_arena_.reserved();
   }
+  /// Most bytes of them that were in use at once so far, of those of checkpoints apart.
+  [[nodiscard]] Index peak_used() const noexcept {
+    return arena_.peak_used() + segment_arena_.peak_used();
+  }
 
  private:
   struct Node {

@@ -39,6 +39,7 @@ class Arena {
     bytes = rounded(bytes);
     if (pointer == nullptr || bytes <= kSmallBlock) return;
     --blocks_;
+    used_ -= bytes;
     auto* const begin = static_cast<std::byte*>(pointer);
     const auto next = std::lower_bound(
         holes_.begin(), holes_.end(), begin,
@@ -59,6 +60,7 @@ class Arena {
   void reset() {
     holes_.clear();
     blocks_ = 0;
+    used_ = 0;
     slab_bytes_ = 0;
     if (chunks_.size() > 1) {
       const Index total = reserved();
@@ -74,6 +76,8 @@ class Arena {
     for (const AlignedBuffer<std::byte>& chunk : chunks_) total += chunk.size();
     return total;
   }
+  /// Most bytes that were in use at once so far.
+  [[nodiscard]] Index peak_used() const noexcept { return peak_; }
 
  private:
   struct Hole {
@@ -82,7 +86,9 @@ class Arena {
     [[nodiscard]] std::byte* end() const noexcept { return begin + bytes; }
   };
   static constexpr Index kSlab = Index{1} << 16;
-  static constexpr Index kMinChunk = Index{1} << 20;
+  // After a small first chunk, chunks so large that malloc maps each one and gives it back whole.
+  static constexpr Index kFirstChunk = Index{1} << 20;
+  static constexpr Index kMinGrowth = Index{64} << 20;
   static constexpr Index kMaxGrowth = Index{1} << 30;
 
   static Index rounded(Index bytes) {
@@ -102,6 +108,8 @@ class Arena {
     best->bytes -= bytes;
     if (best->bytes == 0) holes_.erase(best);
     ++blocks_;
+    used_ += bytes;
+    peak_ = std::max(peak_, used_);
     return block;
   }
 
@@ -114,7 +122,8 @@ class Arena {
   std::vector<Hole>::iterator add_chunk(Index bytes) {
     // Twice as much each time: few chunks waste little where they meet, and what no step touches
     // costs nothing.
-    const Index growth = std::clamp(reserved(), kMinChunk, kMaxGrowth);
+    const Index growth =
+        chunks_.empty() ? kFirstChunk : std::clamp(reserved(), kMinGrowth, kMaxGrowth);
     AlignedBuffer<std::byte>& chunk = chunks_.emplace_back(std::max(bytes, growth));
     const auto place = std::lower_bound(
         holes_.begin(), holes_.end(), chunk.data(),
@@ -125,6 +134,8 @@ class Arena {
   std::vector<AlignedBuffer<std::byte>> chunks_;
   std::vector<Hole> holes_;  // by address, none touches another but where chunks meet
   std::size_t blocks_ = 0;   // large ones in use
+  Index used_ = 0;           // their bytes
+  Index peak_ = 0;
   std::byte* slab_ = nullptr;
   Index slab_bytes_ = 0;  // left of it
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// Speed of the kernels: matrix products beside Eigen's (compiled for this CPU, in its own file)
-/// and beside the CPU's peak, and the row kernels. CPU figures only mean something as ratios taken
-/// in one run on a quiet machine.
+/// and attention, with their share of the CPU's peak, and the row kernels, with their share of what
+/// the core streams from arrays of that size. CPU figures only mean something as ratios taken in
+/// one run; those of one thread are of its CPU time.
 #include <solo/kernels/kernels.hpp>
 #include <solo/ops/ops.hpp>
 
@@ -33,6 +34,15 @@ void set_rate(benchmark::State& state, double operations, std::int64_t threads =
   if (peak > 0.0) {
     state.counters["of_peak"] = benchmark::Counter(all / peak, benchmark::Counter::kIsRate);
   }
+}
+
+/// For a kernel that reads and writes `numbers` floats, each of them once: bytes a second, and
+/// their share of what this core streams at that size.
+void set_bytes(benchmark::State& state, Index numbers) {
+  const double all = sizeof(float) * static_cast<double>(numbers * state.iterations());
+  const double most = measured_stream(static_cast<std::size_t>(numbers));
+  state.counters["B/s"] = benchmark::Counter(all, benchmark::Counter::kIsRate);
+  state.counters["of_stream"] = benchmark::Counter(all / most, benchmark::Counter::kIsRate);
 }
 
 /// Arguments: M, K, N, threads, b transposed (stored as (N, K)).
@@ -144,67 +154,116 @@ void attention(benchmark::State& state) {
            state.range(2));
 }
 
-void gelu_new(benchmark::State& state) {
-  ThreadPool pool(1);
-  const std::vector<float> x = some_values(64 * 3072);
-  std::vector<float> y(x.size());
+/// Rows of `cols` numbers for the row kernels; arguments: rows, cols.
+struct Rows {
+  Index rows;
+  Index cols;
+  std::vector<float> x = some_values(rows * cols);
+  std::vector<float> y = x;
+  std::vector<float> dx = x;
+  ThreadPool pool{1};
+
+  explicit Rows(const benchmark::State& state) : rows(state.range(0)), cols(state.range(1)) {}
+  MatrixView<float> view(std::vector<float>& values) { return {values.data(), rows, cols}; }
+};
+
+/// Runs f(rows), which moves each element `times` times.
+template <class F>
+void run_rows(benchmark::State& state, Index times, const F& f) {
+  Rows rows(state);
   for (auto _ : state) {
-    ops::activation_forward<float>(pool, Activation::gelu_new, {x.data(), 64, 3072},
-                                   {y.data(), 64, 3072});
+    f(rows);
     benchmark::ClobberMemory();
   }
-  state.SetItemsProcessed(state.iterations() * 64 * 3072);
+  set_bytes(state, times * rows.rows * rows.cols);
+}
+
+void gelu_new(benchmark::State& state) {
+  run_rows(state, 2, [](Rows& r) {
+    ops::activation_forward<float>(r.pool, Activation::gelu_new, r.view(r.x), r.view(r.y));
+  });
+}
+
+void gelu_new_backward(benchmark::State& state) {
+  run_rows(state, 4, [](Rows& r) {
+    ops::activation_backward<float>(
+        r.pool,
+        {.f = Activation::gelu_new, .x = r.view(r.x), .dy = r.view(r.y), .dx = r.view(r.dx)});
+  });
 }
 
 void dropout(benchmark::State& state) {
-  ThreadPool pool(1);
-  const std::vector<float> x = some_values(64 * 768);
-  std::vector<float> y(x.size());
-  for (auto _ : state) {
-    ops::dropout<float>(pool, {.x = {x.data(), 64, 768}, .p = 0.1, .y = {y.data(), 64, 768}});
-    benchmark::ClobberMemory();
-  }
-  state.SetItemsProcessed(state.iterations() * 64 * 768);
+  run_rows(state, 2, [](Rows& r) {
+    ops::dropout<float>(r.pool, {.x = r.view(r.x), .p = 0.1, .y = r.view(r.y)});
+  });
+}
+
+void add_scaled(benchmark::State& state) {
+  run_rows(state, 3,
+           [](Rows& r) { ops::add_scaled<float>(r.pool, 0.5F, r.view(r.x), r.view(r.y)); });
 }
 
 void norm(benchmark::State& state) {
-  ThreadPool pool(1);
-  const std::vector<float> x = some_values(64 * 768);
-  std::vector<float> y(x.size());
-  for (auto _ : state) {
-    ops::norm_forward<float>(pool, {.x = {x.data(), 64, 768}, .y = {y.data(), 64, 768}});
-    benchmark::ClobberMemory();
-  }
-  state.SetItemsProcessed(state.iterations() * 64 * 768);
+  const std::vector<float> weight = some_values(state.range(1));
+  run_rows(state, 2, [&](Rows& r) {
+    ops::norm_forward<float>(
+        r.pool,
+        {.x = r.view(r.x), .weight = weight.data(), .bias = weight.data(), .y = r.view(r.y)});
+  });
 }
 
+/// With `parameters`, also dweight and dbias.
+void norm_backward(benchmark::State& state, bool parameters) {
+  const std::vector<float> weight = some_values(state.range(1));
+  const std::vector<float> mean(static_cast<std::size_t>(state.range(0)), 0.0F);
+  const std::vector<float> rstd(mean.size(), 3.0F);
+  std::vector<float> gradient(weight.size());
+  run_rows(state, parameters ? 6 : 4, [&](Rows& r) {
+    ops::norm_backward<float>(r.pool, {.dy = r.view(r.y),
+                                       .x = r.view(r.x),
+                                       .weight = weight.data(),
+                                       .mean = mean.data(),
+                                       .rstd = rstd.data(),
+                                       .dx = r.view(r.dx),
+                                       .dweight = parameters ? gradient.data() : nullptr,
+                                       .dbias = parameters ? gradient.data() : nullptr});
+  });
+}
+
+/// The softmax of logits and its gradient read and write them twice.
 void cross_entropy(benchmark::State& state) {
-  ThreadPool pool(1);
-  const Index vocabulary = 50257;
-  std::vector<float> logits = some_values(8 * vocabulary);
-  const std::vector<int> targets = {1, 2, 3, 4, 5, 6, 7, 8};
-  std::vector<double> losses(8);
-  for (auto _ : state) {
-    ops::cross_entropy<float>(pool, {.logits = {logits.data(), 8, vocabulary},
-                                     .targets = targets,
-                                     .gradient = true,
-                                     .losses = losses.data()});
-    benchmark::ClobberMemory();
+  const std::vector<int> targets(static_cast<std::size_t>(state.range(0)), 7);
+  std::vector<double> losses(targets.size());
+  run_rows(state, 4, [&](Rows& r) {
+    ops::cross_entropy<float>(
+        r.pool,
+        {.logits = r.view(r.x), .targets = targets, .gradient = true, .losses = losses.data()});
+  });
+}
+
+void embedding(benchmark::State& state) {
+  const Index vocabulary = 5000;
+  const std::vector<float> table = some_values(vocabulary * state.range(1));
+  std::vector<int> ids;
+  std::vector<Index> positions;
+  for (int i = 0; i < static_cast<int>(state.range(0)); ++i) {
+    ids.push_back(i * 977 % 5000);
+    positions.push_back(i);
   }
-  state.SetItemsProcessed(state.iterations() * 8 * vocabulary);
+  const ConstMatrixView<float> weights(table.data(), vocabulary, state.range(1));
+  run_rows(state, 3, [&](Rows& r) {
+    ops::embedding_forward<float>(
+        r.pool,
+        {.ids = ids, .positions = positions, .wte = weights, .wpe = weights, .out = r.view(r.y)});
+  });
 }
 
 void adamw(benchmark::State& state) {
-  ThreadPool pool(1);
-  std::vector<float> value = some_values(100000);
-  const std::vector<float> gradient = value;
-  std::vector<float> m(value.size());
-  std::vector<float> v(value.size());
-  for (auto _ : state) {
-    adamw_update<float>(pool, {.value = value, .gradient = gradient, .m = m, .v = v});
-    benchmark::ClobberMemory();
-  }
-  state.SetItemsProcessed(state.iterations() * 100000);
+  std::vector<float> m(static_cast<std::size_t>(state.range(0) * state.range(1)));
+  std::vector<float> v(m.size());
+  run_rows(state, 7, [&](Rows& r) {
+    adamw_update<float>(r.pool, {.value = r.x, .gradient = r.y, .m = m, .v = v});
+  });
 }
 
 BENCHMARK(solo_gemm)
@@ -237,17 +296,24 @@ BENCHMARK(eigen_gemm)
     ->Args({1, 768, 3072});
 BENCHMARK(attention)
     ->ArgNames({"length", "segments", "threads", "backward"})
-    ->Args({64, 8, 1, 0})
-    ->Args({512, 1, 1, 0})
-    ->Args({512, 1, 2, 0})
-    ->Args({64, 8, 1, 1})
-    ->Args({512, 1, 1, 1})
+    ->ArgsProduct({{32}, {16}, {1}, {0, 1}})
+    ->ArgsProduct({{64}, {8}, {1}, {0, 1}})
+    ->ArgsProduct({{512, 1024}, {1}, {1}, {0, 1}});
+BENCHMARK(attention)
+    ->Name("attention_two_threads")
+    ->ArgNames({"length", "segments", "threads", "backward"})
+    ->ArgsProduct({{512}, {1}, {2}, {0, 1}})
     ->UseRealTime();
-BENCHMARK(gelu_new);
-BENCHMARK(dropout);
-BENCHMARK(norm);
-BENCHMARK(cross_entropy);
-BENCHMARK(adamw);
+BENCHMARK(gelu_new)->Args({64, 3072});
+BENCHMARK(gelu_new_backward)->Args({64, 3072});
+BENCHMARK(dropout)->Args({64, 768});
+BENCHMARK(add_scaled)->Args({64, 768});
+BENCHMARK(norm)->Args({64, 768});
+BENCHMARK_CAPTURE(norm_backward, rows, false)->Args({64, 768});
+BENCHMARK_CAPTURE(norm_backward, rows_and_parameters, true)->Args({64, 768});
+BENCHMARK(cross_entropy)->Args({4, 50257});
+BENCHMARK(embedding)->Args({64, 768});
+BENCHMARK(adamw)->Args({100, 1000})->Args({4000, 1000});
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <vector>
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
@@ -67,19 +68,44 @@ double peak_bfloat16_round() {
 #endif
 }
 
-double measured_peak(double (*round)()) {
+namespace {
+
+/// The most work a second of CPU time in some rounds; round() returns how much it was.
+template <class Round>
+double best_rate(int rounds, const Round& round) {
   const auto now = [] {
     timespec time{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   };
   double best = 0.0;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < rounds; ++i) {
     const double start = now();
-    const double operations = round();
-    best = std::max(best, operations / (now() - start));
+    const double work = round();
+    best = std::max(best, work / (now() - start));
   }
   return best;
+}
+
+}  // namespace
+
+double measured_peak(double (*round)()) {
+  return best_rate(5, round);
+}
+
+double measured_stream(std::size_t count) {
+  const std::size_t size = count / 3;
+  const std::vector<float> y(size, 1.0F);
+  const std::vector<float> z(size, 2.0F);
+  std::vector<float> x(size);
+  const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 22) / count);
+  return best_rate(10, [&] {
+    for (std::size_t r = 0; r < repeats; ++r) {
+      for (std::size_t i = 0; i < size; ++i) x[i] = y[i] + 0.5F * z[i];
+      __asm__ volatile("" : : "r"(x.data()) : "memory");
+    }
+    return 3.0 * sizeof(float) * static_cast<double>(size * repeats);
+  });
 }
 
 float read_memory(const float* values, std::size_t count) {

@@ -16,5 +16,9 @@
 /// The most operations a second (of CPU time) that this thread does in a few rounds, measured now.
 [[gnu::visibility("default")]] double measured_peak(double (*round)());
 
+/// The most bytes a second (of CPU time) that this thread reads and writes in x = y + z / 2, with
+/// `count` floats in the three together, measured now.
+[[gnu::visibility("default")]] double measured_stream(std::size_t count);
+
 /// Reads `count` floats, `count` a multiple of 256; returns a value that depends on all.
 [[gnu::visibility("default")]] float read_memory(const float* values, std::size_t count);

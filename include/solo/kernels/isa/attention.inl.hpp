@@ -153,13 +153,17 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
 }
 
 /// Scores become exp(scale · score − maximum).
-inline LogitSums soften(Real factor, Index keys, Real* s) {
+[[gnu::noinline]] inline LogitSums soften(Real factor, Index keys, Real* s) {
+  const Real top = scaled_maximum(keys, factor, s);
   const Vec scale = splat(factor);
-  for (Index j = 0; j < keys; j += kLanes) {
-    const Index m = lanes_at(j, keys);
-    store_n(s + j, load_n(s + j, m) * scale, m);
-  }
-  return logit_sums_row(keys, s, true);
+  const Vec minus_top = splat(-top);
+  const Wide sum = sum_vectors(
+      keys, wide_zero(), [&](Index j, Index m) __attribute__((always_inline)) {
+        const Vec e = keep_lanes(exp(fma(load_n(s + j, m), scale, minus_top)), m);
+        store_n(s + j, e, m);
+        return e;
+      });
+  return {static_cast<double>(top), wide_sum(sum), 0.0};
 }
 
 /// Scores become exp(scale · score − maximum), times dropout; zeros follow up to `padded`. Returns

@@ -72,6 +72,17 @@ inline Vec scale_by_power(Vec a, Vec n) {
   return a * power(half) * power(_mm256_sub_epi32(whole, half));
 }
 
+/// The first n lanes, zeros after them.
+inline Vec keep_lanes(Vec v, Index n) {
+  return _mm256_and_ps(v, _mm256_castsi256_ps(mask_of(n)));
+}
+/// The largest lane; none is NaN.
+inline Real lanes_maximum(Vec v) {
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 /// Integers, for random bits: 64-bit lanes.
 using Words = __m256i;
 inline Words splat_words(std::uint64_t x) {
@@ -80,6 +91,13 @@ inline Words splat_words(std::uint64_t x) {
 /// The product of the lower halves.
 inline Words multiply_low(Words a, Words b) {
   return _mm256_mul_epu32(a, b);
+}
+/// The even, and the odd, lanes of a, each followed by the same of b.
+inline Words zip_even(Words a, Words b) {
+  return _mm256_unpacklo_epi64(a, b);
+}
+inline Words zip_odd(Words a, Words b) {
+  return _mm256_unpackhi_epi64(a, b);
 }
 /// `factor` where the upper 24 bits of a word reach the threshold, else 0.
 inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {

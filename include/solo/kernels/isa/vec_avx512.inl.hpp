@@ -63,6 +63,19 @@ inline Vec scale_by_power(Vec a, Vec n) {
   return _mm512_maskz_scalef_ps(0xFFFF, a, n);
 }
 
+/// The first n lanes, zeros after them.
+inline Vec keep_lanes(Vec v, Index n) {
+  return _mm512_maskz_mov_ps(mask_of(n), v);
+}
+/// The largest lane; none is NaN.
+inline Real lanes_maximum(Vec v) {
+  const __m256 eight = _mm256_max_ps(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                                     __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 /// Integers, for random bits: 64-bit lanes.
 using Words = __m512i;
 inline Words splat_words(std::uint64_t x) {
@@ -71,6 +84,13 @@ inline Words splat_words(std::uint64_t x) {
 /// The product of the lower halves.
 inline Words multiply_low(Words a, Words b) {
   return _mm512_maskz_mul_epu32(0xFF, a, b);
+}
+/// The even, and the odd, lanes of a, each followed by the same of b.
+inline Words zip_even(Words a, Words b) {
+  return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+}
+inline Words zip_odd(Words a, Words b) {
+  return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
 }
 /// `factor` where the upper 24 bits of a word reach the threshold, else 0.
 inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {

@@ -72,6 +72,17 @@ inline Vec scale_by_power(Vec a, Vec n) {
   return a * power(half) * power(vsubq_s32(whole, half));
 }
 
+/// The first n lanes, zeros after them.
+inline Vec keep_lanes(Vec v, Index n) {
+  Real lane[kLanes];
+  store(lane, v);
+  return load_part(lane, n);
+}
+/// The largest lane; none is NaN.
+inline Real lanes_maximum(Vec v) {
+  return vmaxvq_f32(v);
+}
+
 /// Integers, for random bits: 64-bit lanes.
 using Words = uint64x2_t;
 inline Words splat_words(std::uint64_t x) {
@@ -80,6 +91,13 @@ inline Words splat_words(std::uint64_t x) {
 /// The product of the lower halves.
 inline Words multiply_low(Words a, Words b) {
   return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+}
+/// The even, and the odd, lanes of a, each followed by the same of b.
+inline Words zip_even(Words a, Words b) {
+  return vtrn1q_u64(a, b);
+}
+inline Words zip_odd(Words a, Words b) {
+  return vtrn2q_u64(a, b);
 }
 /// `factor` where the upper 24 bits of a word reach the threshold, else 0.
 inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {

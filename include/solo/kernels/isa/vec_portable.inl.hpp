@@ -65,6 +65,18 @@ inline Vec exp(Vec a) {
   return a;
 }
 
+/// The first n lanes, zeros after them.
+inline Vec keep_lanes(Vec v, Index n) {
+  for (Index i = n; i < kLanes; ++i) v[i] = 0;
+  return v;
+}
+/// The largest lane; none is NaN.
+inline Real lanes_maximum(Vec v) {
+  Real best = v[0];
+  for (Index i = 1; i < kLanes; ++i) best = v[i] > best ? v[i] : best;
+  return best;
+}
+
 /// Integers, for random bits: 64-bit lanes.
 using Words __attribute__((vector_size(16))) = std::uint64_t;
 inline Words splat_words(std::uint64_t x) {
@@ -74,6 +86,13 @@ inline Words splat_words(std::uint64_t x) {
 inline Words multiply_low(Words a, Words b) {
   constexpr std::uint64_t kLow = 0xFFFFFFFFU;
   return (a & kLow) * (b & kLow);
+}
+/// The even, and the odd, lanes of a, each followed by the same of b.
+inline Words zip_even(Words a, Words b) {
+  return Words{a[0], b[0]};
+}
+inline Words zip_odd(Words a, Words b) {
+  return Words{a[1], b[1]};
 }
 /// `factor` where the upper 24 bits of a word reach the threshold, else 0.
 inline Vec keep_factors(const std::uint32_t* word, std::uint32_t threshold, Real factor) {

@@ -155,6 +155,80 @@ TEST_CASE("a vector's elements do not depend on its length") {
   }
 }
 
+/// Sizes around those of one to four vectors of each instruction set.
+constexpr Index kAwkwardSizes[] = {0,  1,  2,  3,  4,  5,  7,  8,  9,  12, 15, 16,
+                                   17, 31, 32, 33, 47, 63, 64, 65, 79, 80, 130};
+
+/// f(n, x, y, z) changes z as e(x, y, z) says in double, and nothing behind its n elements.
+template <class F, class E>
+void check_elements(const F& f, const E& expected) {
+  for (const Index n : kAwkwardSizes) {
+    const std::vector<float> x = normal_values<float>(n + 3, 21);
+    const std::vector<float> y = normal_values<float>(n + 3, 22);
+    const std::vector<float> before = normal_values<float>(n + 3, 23);
+    std::vector<double> exact(before.begin(), before.end());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+      exact[i] = expected(static_cast<double>(x[i]), static_cast<double>(y[i]), exact[i]);
+    }
+    for (const Isa isa : available_isas()) {
+      const ScopedIsa use(isa);
+      std::vector<float> z = before;
+      f(n, x.data(), y.data(), z.data());
+      CAPTURE(to_string(isa), n);
+      CHECK(max_difference(z, exact) < 4e-6);
+      CHECK(std::equal(z.begin() + n, z.end(), before.begin() + n));
+    }
+  }
+}
+
+TEST_CASE("element-wise kernels follow their formulas at awkward sizes") {
+  const auto& table = kernels<float>;
+  check_elements([&](Index n, const float* x, const float*, float* z) { table().exp(n, x, z); },
+                 [](double x, double, double) { return std::exp(x); });
+  check_elements(
+      [&](Index n, const float* x, const float*, float* z) { table().add_scaled(n, 0.75F, x, z); },
+      [](double x, double, double z) { return z + 0.75 * x; });
+  check_elements([&](Index n, const float* x, const float* y,
+                     float* z) { table().multiply(n, x, y, z, false); },
+                 [](double x, double y, double) { return x * y; });
+  check_elements([&](Index n, const float* x, const float* y,
+                     float* z) { table().multiply(n, x, y, z, true); },
+                 [](double x, double y, double z) { return z + x * y; });
+  check_elements(
+      [&](Index n, const float*, const float*, float* z) { table().affine(n, 1.5F, -0.25F, z); },
+      [](double, double, double z) { return 1.5 * z - 0.25; });
+}
+
+TEST_CASE("the sums of logits follow their formulas at awkward sizes") {
+  for (const Index n : kAwkwardSizes) {
+    if (n == 0) continue;
+    const std::vector<float> x = normal_values<float>(n + 2, 24);
+    double top = -HUGE_VAL;
+    double total = 0.0;
+    for (Index i = 0; i < n; ++i) {
+      top = std::max(top, static_cast<double>(x[static_cast<std::size_t>(i)]));
+      total += static_cast<double>(x[static_cast<std::size_t>(i)]);
+    }
+    std::vector<double> weights(x.begin(), x.end());
+    double sum = 0.0;
+    for (Index i = 0; i < n; ++i) {
+      double& w = weights[static_cast<std::size_t>(i)];
+      w = std::exp(w - top);
+      sum += w;
+    }
+    for (const Isa isa : available_isas()) {
+      const ScopedIsa use(isa);
+      std::vector<float> kept = x;
+      const detail::LogitSums sums = kernels<float>().logit_sums(n, kept.data(), true);
+      CAPTURE(to_string(isa), n);
+      CHECK(sums.top == top);
+      CHECK(sums.exp_sum == Approx(sum).epsilon(1e-6));
+      CHECK(std::abs(sums.total - total) < 1e-5);
+      CHECK(max_difference(kept, weights) < 1e-6);
+    }
+  }
+}
+
 TEST_CASE("dropout keeps exactly what Philox decides, wherever the row starts") {
   const Philox random(0x123456789abcdef0U, 77);
   for (const double p : {0.0, 0.1, 0.5, 0.9}) {

@@ -35,9 +35,6 @@ struct HeadScratch {
   Real* value_rows;  ///< values, or keys in the backward, as panels over dim, keys deep
   Real* scores;      ///< kTileRows rows
   Real* slopes;      ///< kTileRows rows (backward)
-  Real* left;        ///< a left operand: k-major tile rows
-  Real* q_tile;      ///< k-major queries
-  Real* d_tile;      ///< k-major output gradients
   Real* q_rows;      ///< queries as panels over dim
   Real* d_rows;
 
@@ -49,17 +46,14 @@ struct HeadScratch {
     Real* const p = head.scratch;
     keys = before.keys + head.own.length;
     const Index cols = before.cols + round_up(head.own.length, kPanelCols);
-    row = round_up(keys, kPanelCols) + kLanes;
+    row = round_up(keys, kPanelCols) + kPanelCols;  // the last panel may begin anywhere
     wide = round_up(dim, kPanelCols);
     key_cols = p;
     value_cols = key_cols + cols * dim;
     value_rows = value_cols + cols * dim;
     scores = value_rows + wide * keys;
     slopes = scores + kTileRows * row;
-    left = slopes + kTileRows * row;
-    q_tile = left + kTileRows * round_up(keys, kLanes);
-    d_tile = q_tile + kTileRows * dim;
-    q_rows = d_tile + kTileRows * dim;
+    q_rows = slopes + kTileRows * row;
     d_rows = q_rows + wide * kTileRows;
     end = d_rows + wide * kTileRows;
   }
@@ -69,8 +63,7 @@ inline Index attention_scratch(Index keys, Index dim) {
   // One more panel than a single run of keys needs: the two runs may each end in a started one.
   const Index cols = round_up(keys, kPanelCols) + kPanelCols;
   const Index wide = round_up(dim, kPanelCols);
-  return 2 * cols * dim + wide * keys + 2 * kTileRows * (cols + kLanes) +
-         kTileRows * round_up(keys, kLanes) + 2 * kTileRows * dim + 2 * wide * kTileRows;
+  return 2 * cols * dim + wide * keys + 2 * kTileRows * cols + 2 * wide * kTileRows;
 }
 
 /// Rows as panels of columns: the transpose, `dim` deep.
@@ -90,23 +83,55 @@ inline Index attention_scratch(Index keys, Index dim) {
   pack_panels<kTileRows>(PackFrom<Real>{rows, 1, stride, dim, count, 0}, to);
 }
 
-/// scores(r, j) = tile row r · packed column j, for the first `count` columns.
-inline void tile_times_cols(const Real* tile, Index rows, const Real* cols, Index count, Index dim,
-                            Real* scores, Index stride) {
-  for (Index j = 0; j < count; j += kPanelCols) {
-    micro({.a = tile,
-           .a_step = kTileRows,
-           .b = cols + j * dim,
-           .depth = dim,
-           .c = scores + j,
-           .c_stride = stride,
-           .cols = count - j < kPanelCols ? count - j : kPanelCols,
-           .into = Into::store},
-          rows);
+template <int R, int W>
+[[gnu::always_inline]] inline void fma_rows(Tile<R, W>& t, const Real* const* a, Index step,
+                                            const Lanes<W>& b) {
+  if constexpr (R > 0) {
+    fma_rows(t.rest, a, step, b);
+    fma_lanes(t.last, splat(a[(R - 1) / 3][(R - 1) % 3 * step]), b);
   }
 }
 
-/// c(r, ·) from Σ_k a[k · a_step + r] · b(k, ·), b as panels over dim, `depth` of `panel_depth` k.
+/// A step of `micro` that reads a where it lies, row by row: a(r, k) is a[r · a_step + k].
+struct RowStep {
+  template <int R>
+  [[gnu::always_inline]] static inline void walk(Tile<R, kTileVecs>& sum, const Micro& m) {
+    // A pointer serves three rows: at 0, step and 2 · step, which an address can express.
+    constexpr int kPointers = (R + 2) / 3;
+    const Index step = m.a_step;
+    const Real* a[kPointers];
+#pragma GCC unroll 4
+    for (int i = 0; i < kPointers; ++i) a[i] = m.a + 3 * i * step;
+    const Real* b = m.b;
+    for (Index k = m.depth; k > 0; --k) {
+      Lanes<kTileVecs> lanes;
+      load_lanes(lanes, b);
+      fma_rows(sum, a, step, lanes);
+#pragma GCC unroll 4
+      for (int i = 0; i < kPointers; ++i) ++a[i];
+      b += m.b_step;
+    }
+  }
+};
+
+/// scores(r, j) = row r · packed column j, for the first `count` columns and up to a panel's end.
+inline void rows_times_cols(const Real* a, Index a_stride, Index rows, const Real* cols,
+                            Index count, Index dim, Real* scores, Index stride) {
+  for (Index j = 0; j < count; j += kPanelCols) {
+    micro<RowStep>({.a = a,
+                    .a_step = a_stride,
+                    .b = cols + j * dim,
+                    .depth = dim,
+                    .c = scores + j,
+                    .c_stride = stride,
+                    .cols = kPanelCols,
+                    .into = Into::store},
+                   rows);
+  }
+}
+
+/// c(r, ·) from Σ_k a(r, k) · b(k, ·), b as panels over dim, `depth` of `panel_depth` k. a(r, k) is
+/// a[r · a_step + k] with RowStep, a[k · a_step + r] with FullStep.
 struct TileTimesRows {
   const Real* a;
   Index a_step;
@@ -118,29 +143,30 @@ struct TileTimesRows {
   Index c_stride;
   Into into;
 };
+template <class Step>
 [[gnu::noinline]] inline void tile_times_rows(const TileTimesRows& t, Index rows) {
   for (Index j = 0; j < t.dim; j += kPanelCols) {
-    micro({.a = t.a,
-           .a_step = t.a_step,
-           .b = t.b + j * t.panel_depth,
-           .depth = t.depth,
-           .c = t.c + j,
-           .c_stride = t.c_stride,
-           .cols = t.dim - j < kPanelCols ? t.dim - j : kPanelCols,
-           .into = t.into},
-          rows);
+    micro<Step>({.a = t.a,
+                 .a_step = t.a_step,
+                 .b = t.b + j * t.panel_depth,
+                 .depth = t.depth,
+                 .c = t.c + j,
+                 .c_stride = t.c_stride,
+                 .cols = t.dim - j < kPanelCols ? t.dim - j : kPanelCols,
+                 .into = t.into},
+                rows);
   }
 }
 
 /// Scores of a tile of queries against the keys before and the first `own` of its own.
 [[gnu::noinline]] inline void tile_scores(const AttentionHead<Real>& head, const HeadScratch& at,
-                                          const Real* tile, const Real* cols, Index rows, Index own,
-                                          Real* scores) {
+                                          const Real* a, Index a_stride, const Real* cols,
+                                          Index rows, Index own, Real* scores) {
   for_runs_before(head, [&](const KeyRun<Real>& run, const KeysBefore& begin) {
-    tile_times_cols(tile, rows, cols + begin.cols * head.dim, run.length, head.dim,
+    rows_times_cols(a, a_stride, rows, cols + begin.cols * head.dim, run.length, head.dim,
                     scores + begin.keys, at.row);
   });
-  tile_times_cols(tile, rows, cols + at.before.cols * head.dim, own, head.dim,
+  rows_times_cols(a, a_stride, rows, cols + at.before.cols * head.dim, own, head.dim,
                   scores + at.before.keys, at.row);
 }
 
@@ -198,15 +224,15 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
                                              Index first, Index rows, bool finite) {
   const Index before = at.before.keys;
   const Index keys = before + first + rows;
-  pack_tile(head.q + first * head.q_stride, head.q_stride, rows, head.dim, at.q_tile);
-  tile_scores(head, at, at.q_tile, at.key_cols, rows, first + rows, at.scores);
+  tile_scores(head, at, head.q + first * head.q_stride, head.q_stride, at.key_cols, rows,
+              first + rows, at.scores);
   Real inverse[kTileRows];
   for (Index r = 0; r < rows; ++r) {
     inverse[r] = soften_row(head, first + r, before + first + r + 1, keys, at.scores + r * at.row);
   }
   Real* out = head.out + first * head.out_stride;
-  TileTimesRows product{.a = at.left,
-                        .a_step = kTileRows,
+  TileTimesRows product{.a = at.scores,
+                        .a_step = at.row,
                         .b = at.value_rows,
                         .panel_depth = at.keys,
                         .depth = keys,
@@ -215,16 +241,14 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
                         .c_stride = head.out_stride,
                         .into = Into::store};
   if (finite) {
-    pack_tile(at.scores, at.row, rows, keys, at.left);
-    tile_times_rows(product, rows);
+    tile_times_rows<RowStep>(product, rows);
   } else {
     // 0 · NaN is NaN: a query may not even touch the values of later rows.
-    product.a_step = 1;
     for (Index r = 0; r < rows; ++r) {
       product.a = at.scores + r * at.row;
       product.depth = before + first + r + 1;
       product.c = out + r * head.out_stride;
-      tile_times_rows(product, 1);
+      tile_times_rows<RowStep>(product, 1);
     }
   }
   for (Index r = 0; r < rows; ++r) affine_row(head.dim, inverse[r], 0, out + r * head.out_stride);

@@ -32,16 +32,16 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
                                           Index rows, Index count, Index dim, Real* d,
                                           Index stride) {
   for (Index j = 0; j < count; j += kTileRows) {
-    tile_times_rows({.a = weights + j,
-                     .a_step = at.row,
-                     .b = b,
-                     .panel_depth = kTileRows,
-                     .depth = rows,
-                     .dim = dim,
-                     .c = d + j * stride,
-                     .c_stride = stride,
-                     .into = Into::chain},
-                    count - j < kTileRows ? count - j : kTileRows);
+    tile_times_rows<FullStep>({.a = weights + j,
+                               .a_step = at.row,
+                               .b = b,
+                               .panel_depth = kTileRows,
+                               .depth = rows,
+                               .dim = dim,
+                               .c = d + j * stride,
+                               .c_stride = stride,
+                               .into = Into::chain},
+                              count - j < kTileRows ? count - j : kTileRows);
   }
 }
 
@@ -55,12 +55,10 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
   const Index dim = head.dim;
   const Real* q = head.q + first * head.q_stride;
   const Real* dout = args.dout + first * args.dout_stride;
-  pack_tile(q, head.q_stride, rows, dim, at.q_tile);
-  pack_tile(dout, args.dout_stride, rows, dim, at.d_tile);
   pack_rows(q, head.q_stride, rows, dim, kTileRows, at.q_rows);
   pack_rows(dout, args.dout_stride, rows, dim, kTileRows, at.d_rows);
-  tile_scores(head, at, at.q_tile, at.key_cols, rows, own, at.scores);
-  tile_scores(head, at, at.d_tile, at.value_cols, rows, own, at.slopes);
+  tile_scores(head, at, q, head.q_stride, at.key_cols, rows, own, at.scores);
+  tile_scores(head, at, dout, args.dout_stride, at.value_cols, rows, own, at.slopes);
   for (Index r = 0; r < rows; ++r) {
     Real* s = at.scores + r * at.row;
     Real* d = at.slopes + r * at.row;
@@ -68,17 +66,16 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
     slope_row(head, first + r, seen, s, d);
     for (Index j = seen; j < keys; ++j) s[j] = d[j] = 0;
   }
-  pack_tile(at.slopes, at.row, rows, keys, at.left);
-  tile_times_rows({.a = at.left,
-                   .a_step = kTileRows,
-                   .b = at.value_rows,
-                   .panel_depth = at.keys,
-                   .depth = keys,
-                   .dim = dim,
-                   .c = args.dq + first * args.d_stride,
-                   .c_stride = args.d_stride,
-                   .into = Into::chain},
-                  rows);
+  tile_times_rows<RowStep>({.a = at.slopes,
+                            .a_step = at.row,
+                            .b = at.value_rows,
+                            .panel_depth = at.keys,
+                            .depth = keys,
+                            .dim = dim,
+                            .c = args.dq + first * args.d_stride,
+                            .c_stride = args.d_stride,
+                            .into = Into::chain},
+                           rows);
   add_to_keys(at, at.slopes, at.q_rows, rows, before, dim, args.dk_before, args.d_stride);
   add_to_keys(at, at.slopes + before, at.q_rows, rows, own, dim, args.dk_own, args.d_stride);
   add_to_keys(at, at.scores, at.d_rows, rows, before, dim, args.dv_before, args.d_stride);

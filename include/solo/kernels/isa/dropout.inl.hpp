@@ -5,8 +5,7 @@
 namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
 inline constexpr Index kCounters = static_cast<Index>(sizeof(Words) / sizeof(std::uint64_t));
-inline constexpr int kStreams = 2;  ///< of counters side by side, which hides the latencies
-inline constexpr Index kRandomWords = kStreams * 4 * kCounters;
+inline constexpr Index kRandomWords = 2 * 4 * kCounters;
 
 /// The compilers' own shifts of vectors, in every lane.
 using Unsigned __attribute__((vector_size(sizeof(Words)))) = std::uint64_t;
@@ -18,50 +17,57 @@ using Unsigned __attribute__((vector_size(sizeof(Words)))) = std::uint64_t;
   return (Words)(((Unsigned)a & 0xFFFFFFFFU) | ((Unsigned)b << 32U));
 }
 
-/// The words of the blocks with the counters counter, counter + 1, … in their order. The upper
-/// halves of the lanes hold rubbish that the multiplications pass over.
+/// The state of kCounters blocks. The upper halves of the lanes hold rubbish that the
+/// multiplications pass over.
+struct PhiloxBlocks {
+  Words x0;
+  Words x1;
+  Words x2;
+  Words x3;
+
+  /// Even lanes hold the first half of the counters: so the zips below leave them in order.
+  [[gnu::always_inline]] inline PhiloxBlocks(const DropoutRule& rule, std::uint64_t counter) {
+    std::uint64_t lane[kCounters];
+    for (Index l = 0; l < kCounters; ++l) {
+      lane[l] = counter + static_cast<std::uint64_t>(l % 2 * (kCounters / 2) + l / 2);
+    }
+    __builtin_memcpy(&x0, lane, sizeof(x0));
+    x1 = upper(x0);
+    x2 = splat_words(rule.stream);
+    x3 = splat_words(rule.stream >> 32U);
+  }
+  [[gnu::always_inline]] inline void round(Words k0, Words k1) {
+    const Words a = multiply_low(splat_words(0xD2511F53U), x0);
+    const Words b = multiply_low(splat_words(0xCD9E8D57U), x2);
+    x0 = upper(b) ^ x1 ^ k0;
+    x1 = b;
+    x2 = upper(a) ^ x3 ^ k1;
+    x3 = a;
+  }
+  [[gnu::always_inline]] inline void store(std::uint32_t* out) const {
+    const Words low = join(x0, x1);
+    const Words high = join(x2, x3);
+    const Words words[2] = {zip_even(low, high), zip_odd(low, high)};
+    __builtin_memcpy(out, words, sizeof(words));
+  }
+};
+
+/// The words of the blocks with the counters counter, counter + 1, … in their order; two at a time
+/// hide the latencies.
 [[gnu::noinline]] inline void philox_words(const DropoutRule& rule, std::uint64_t counter,
                                            std::uint32_t* out) {
-  // Even lanes hold the first half of the counters: so the zips below leave them in order.
-  std::uint64_t lane[kStreams][kCounters];
-  for (Index l = 0; l < kStreams * kCounters; ++l) {
-    const Index at = l % kCounters;
-    lane[l / kCounters][at] =
-        counter + static_cast<std::uint64_t>(l - at + at % 2 * (kCounters / 2) + at / 2);
-  }
-  Words x0[kStreams];
-  Words x1[kStreams];
-  Words x2[kStreams];
-  Words x3[kStreams];
-  __builtin_memcpy(x0, lane, sizeof(x0));
-#pragma GCC unroll 2
-  for (int s = 0; s < kStreams; ++s) {
-    x1[s] = upper(x0[s]);
-    x2[s] = splat_words(rule.stream);
-    x3[s] = splat_words(rule.stream >> 32U);
-  }
+  PhiloxBlocks first(rule, counter);
+  PhiloxBlocks second(rule, counter + static_cast<std::uint64_t>(kCounters));
   std::uint32_t k0 = static_cast<std::uint32_t>(rule.seed);
   std::uint32_t k1 = static_cast<std::uint32_t>(rule.seed >> 32U);
-  for (int round = 0; round < 10; ++round) {
-#pragma GCC unroll 2
-    for (int s = 0; s < kStreams; ++s) {
-      const Words a = multiply_low(splat_words(0xD2511F53U), x0[s]);
-      const Words b = multiply_low(splat_words(0xCD9E8D57U), x2[s]);
-      x0[s] = upper(b) ^ x1[s] ^ splat_words(k0);
-      x1[s] = b;
-      x2[s] = upper(a) ^ x3[s] ^ splat_words(k1);
-      x3[s] = a;
-    }
+  for (int i = 0; i < 10; ++i) {
+    first.round(splat_words(k0), splat_words(k1));
+    second.round(splat_words(k0), splat_words(k1));
     k0 += 0x9E3779B9U;
     k1 += 0xBB67AE85U;
   }
-#pragma GCC unroll 2
-  for (int s = 0; s < kStreams; ++s) {
-    const Words low = join(x0[s], x1[s]);
-    const Words high = join(x2[s], x3[s]);
-    const Words words[2] = {zip_even(low, high), zip_odd(low, high)};
-    __builtin_memcpy(out + s * 4 * kCounters, words, sizeof(words));
-  }
+  first.store(out);
+  second.store(out + 4 * kCounters);
 }
 
 /// y = x · factor or 0 for the elements number first, first + 1, …, or y += with `accumulate`.

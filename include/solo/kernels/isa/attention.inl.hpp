@@ -24,6 +24,10 @@ inline KeysBefore for_runs_before(const AttentionHead<Real>& head, const F& f) {
   return {head.before.length, round_up(head.before.length, kPanelCols)};
 }
 
+/// Queries whose gradients of keys and values the backward adds at a time: few at once would spend
+/// their time on loading and storing what they add to.
+inline constexpr Index kBlockRows = 4 * kTileRows;
+
 /// Where the pieces of a head's scratch lie.
 struct HeadScratch {
   KeysBefore before;
@@ -33,8 +37,8 @@ struct HeadScratch {
   Real* key_cols;    ///< keys as panels over keys, dim deep; the runs apart
   Real* value_cols;  ///< values likewise (backward)
   Real* value_rows;  ///< values, or keys in the backward, as panels over dim, keys deep
-  Real* scores;      ///< kTileRows rows
-  Real* slopes;      ///< kTileRows rows (backward)
+  Real* scores;      ///< kBlockRows rows
+  Real* slopes;      ///< kBlockRows rows (backward)
   Real* q_rows;      ///< queries as panels over dim
   Real* d_rows;
 
@@ -52,10 +56,10 @@ struct HeadScratch {
     value_cols = key_cols + cols * dim;
     value_rows = value_cols + cols * dim;
     scores = value_rows + wide * keys;
-    slopes = scores + kTileRows * row;
-    q_rows = slopes + kTileRows * row;
-    d_rows = q_rows + wide * kTileRows;
-    end = d_rows + wide * kTileRows;
+    slopes = scores + kBlockRows * row;
+    q_rows = slopes + kBlockRows * row;
+    d_rows = q_rows + wide * kBlockRows;
+    end = d_rows + wide * kBlockRows;
   }
 };
 
@@ -63,7 +67,7 @@ inline Index attention_scratch(Index keys, Index dim) {
   // One more panel than a single run of keys needs: the two runs may each end in a started one.
   const Index cols = round_up(keys, kPanelCols) + kPanelCols;
   const Index wide = round_up(dim, kPanelCols);
-  return 2 * cols * dim + wide * keys + 2 * kTileRows * cols + 2 * wide * kTileRows;
+  return 2 * cols * dim + wide * keys + 2 * kBlockRows * (cols + wide);
 }
 
 /// Rows as panels of columns: the transpose, `dim` deep.

@@ -27,16 +27,18 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
   drop_weights(head, row, keys, s);
 }
 
-/// d(j, ·) += Σ_r weights(r, j) · b(r, ·), for a run of `count` keys.
+/// d(j, ·) += Σ_r weights(r, j) · b(r, ·) for a run of `count` keys and `rows` queries, the first
+/// of them at the key `first` of the run: queries before a tile of keys do not see it.
 [[gnu::noinline]] inline void add_to_keys(const HeadScratch& at, const Real* weights, const Real* b,
-                                          Index rows, Index count, Index dim, Real* d,
+                                          Index rows, Index first, Index count, Index dim, Real* d,
                                           Index stride) {
   for (Index j = 0; j < count; j += kTileRows) {
-    tile_times_rows<FullStep>({.a = weights + j,
+    const Index skip = j > first ? j - first : 0;
+    tile_times_rows<FullStep>({.a = weights + skip * at.row + j,
                                .a_step = at.row,
-                               .b = b,
-                               .panel_depth = kTileRows,
-                               .depth = rows,
+                               .b = b + skip * kPanelCols,
+                               .panel_depth = kBlockRows,
+                               .depth = rows - skip,
                                .dim = dim,
                                .c = d + j * stride,
                                .c_stride = stride,
@@ -45,6 +47,7 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
   }
 }
 
+/// The weights and slopes of the queries [first, first + rows), at most a tile, and their dq.
 [[gnu::noinline]] inline void attention_backward_tile(const AttentionHead<Real>& head,
                                                       const AttentionHeadBackward<Real>& args,
                                                       const HeadScratch& at, Index first,
@@ -52,34 +55,52 @@ namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
   const Index before = head.before.length;
   const Index own = first + rows;
   const Index keys = before + own;
-  const Index dim = head.dim;
-  const Real* q = head.q + first * head.q_stride;
-  const Real* dout = args.dout + first * args.dout_stride;
-  pack_rows(q, head.q_stride, rows, dim, kTileRows, at.q_rows);
-  pack_rows(dout, args.dout_stride, rows, dim, kTileRows, at.d_rows);
-  tile_scores(head, at, q, head.q_stride, at.key_cols, rows, own, at.scores);
-  tile_scores(head, at, dout, args.dout_stride, at.value_cols, rows, own, at.slopes);
+  Real* const scores = at.scores + first % kBlockRows * at.row;
+  Real* const slopes = at.slopes + first % kBlockRows * at.row;
+  tile_scores(head, at, head.q + first * head.q_stride, head.q_stride, at.key_cols, rows, own,
+              scores);
+  tile_scores(head, at, args.dout + first * args.dout_stride, args.dout_stride, at.value_cols, rows,
+              own, slopes);
   for (Index r = 0; r < rows; ++r) {
-    Real* s = at.scores + r * at.row;
-    Real* d = at.slopes + r * at.row;
+    Real* s = scores + r * at.row;
+    Real* d = slopes + r * at.row;
     const Index seen = before + first + r + 1;
     slope_row(head, first + r, seen, s, d);
     for (Index j = seen; j < keys; ++j) s[j] = d[j] = 0;
   }
-  tile_times_rows<RowStep>({.a = at.slopes,
+  tile_times_rows<RowStep>({.a = slopes,
                             .a_step = at.row,
                             .b = at.value_rows,
                             .panel_depth = at.keys,
                             .depth = keys,
-                            .dim = dim,
+                            .dim = head.dim,
                             .c = args.dq + first * args.d_stride,
                             .c_stride = args.d_stride,
                             .into = Into::chain},
                            rows);
-  add_to_keys(at, at.slopes, at.q_rows, rows, before, dim, args.dk_before, args.d_stride);
-  add_to_keys(at, at.slopes + before, at.q_rows, rows, own, dim, args.dk_own, args.d_stride);
-  add_to_keys(at, at.scores, at.d_rows, rows, before, dim, args.dv_before, args.d_stride);
-  add_to_keys(at, at.scores + before, at.d_rows, rows, own, dim, args.dv_own, args.d_stride);
+}
+
+/// The queries [first, first + rows), at most a block.
+[[gnu::noinline]] inline void attention_backward_block(const AttentionHead<Real>& head,
+                                                       const AttentionHeadBackward<Real>& args,
+                                                       const HeadScratch& at, Index first,
+                                                       Index rows) {
+  for (Index r = 0; r < rows; r += kTileRows) {
+    attention_backward_tile(head, args, at, first + r, rows - r < kTileRows ? rows - r : kTileRows);
+  }
+  const Index before = head.before.length;
+  const Index own = first + rows;
+  const Index dim = head.dim;
+  const Index stride = args.d_stride;
+  const Real* slopes = at.slopes;
+  const Real* scores = at.scores;
+  pack_rows(head.q + first * head.q_stride, head.q_stride, rows, dim, kBlockRows, at.q_rows);
+  pack_rows(args.dout + first * args.dout_stride, args.dout_stride, rows, dim, kBlockRows,
+            at.d_rows);
+  add_to_keys(at, slopes, at.q_rows, rows, before, before, dim, args.dk_before, stride);
+  add_to_keys(at, slopes + before, at.q_rows, rows, first, own, dim, args.dk_own, stride);
+  add_to_keys(at, scores, at.d_rows, rows, before, before, dim, args.dv_before, stride);
+  add_to_keys(at, scores + before, at.d_rows, rows, first, own, dim, args.dv_own, stride);
 }
 
 inline void attention_head_backward(const AttentionHead<Real>& head,
@@ -95,9 +116,9 @@ inline void attention_head_backward(const AttentionHead<Real>& head,
   pack_rows(before.keys, before.key_stride, before.length, head.dim, at.keys, at.value_rows);
   pack_rows(own.keys, own.key_stride, own.length, head.dim, at.keys,
             at.value_rows + before.length * kPanelCols);
-  for (Index first = 0; first < own.length; first += kTileRows) {
+  for (Index first = 0; first < own.length; first += kBlockRows) {
     const Index left = own.length - first;
-    attention_backward_tile(head, args, at, first, left < kTileRows ? left : kTileRows);
+    attention_backward_block(head, args, at, first, left < kBlockRows ? left : kBlockRows);
   }
 }
 

@@ -96,7 +96,7 @@ TEST_CASE("Nothing is recorded below the lowest destination", "[solo]") {
 }
 
 TEST_CASE("Of the frozen prefix only the sources are stored", "[solo]") {
-  const auto reserved = [](Index layers, const SoloConfig& config) {
+  const auto used = [](Index layers, const SoloConfig& config) {
     GPT2Config base = with_layers(layers);
     base.n_positions = 600;
     base.n_embd = 64;
@@ -104,11 +104,13 @@ TEST_CASE("Of the frozen prefix only the sources are stored", "[solo]") {
     model.add_adapter("a", config);
     Tape<float> tape;
     (void)model.loss(tape, random_batch({600}, base));
-    return tape.reserved();
+    return tape.peak_used();
   };
   // One link into the last block: a deeper prefix needs no more memory.
-  CHECK(reserved(12, {.r = 2, .links = {{1, 12}}}) == reserved(4, {.r = 2, .links = {{1, 4}}}));
-  CHECK(reserved(12, {.r = 2, .links = {{1, 4}}}) > 2 * reserved(4, {.r = 2, .links = {{1, 4}}}));
+  const Index shallow = used(4, {.r = 2, .links = {{1, 4}}});
+  const Index handles = 64 * 1024;  // a few words for every operation, whatever its size
+  CHECK(used(12, {.r = 2, .links = {{1, 12}}}) < shallow + handles);
+  CHECK(used(12, {.r = 2, .links = {{1, 4}}}) > 2 * shallow);
 }
 
 TEST_CASE("Gate schedules act in training only", "[solo]") {

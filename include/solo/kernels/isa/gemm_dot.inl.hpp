@@ -40,6 +40,8 @@ struct DotStep {
     for (Index k = m.depth; k > 0; --k) {
       Lanes<kTileVecs> lanes;
       load_lanes(lanes, b);
+      __builtin_prefetch(b + kStreamAhead * m.b_step);
+      __builtin_prefetch(b + kStreamAhead * m.b_step + kPanelCols / 2);
       dot_tile(sum, a, lanes);
       a += m.a_step;
       b += m.b_step;

@@ -118,6 +118,10 @@ struct Micro {
   const Real* bias = nullptr;  ///< with Into::store: what is added to every row
 };
 
+/// Panels come from memory in the first pass over them: rows of b that are asked for this much
+/// ahead, several pages, where the hardware does not look.
+inline constexpr Index kStreamAhead = 64;
+
 /// The chains over a b of Real.
 struct FullStep {
   template <int R>
@@ -128,6 +132,8 @@ struct FullStep {
     for (Index k = m.depth; k > 0; --k) {
       Lanes<kTileVecs> lanes;
       load_lanes(lanes, b);
+      __builtin_prefetch(b + kStreamAhead * m.b_step);
+      __builtin_prefetch(b + kStreamAhead * m.b_step + kPanelCols / 2);
       fma_tile(sum, a, lanes);
       a += m.a_step;
       b += m.b_step;

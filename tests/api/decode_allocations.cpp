@@ -2,13 +2,12 @@
 // A warm decoding step allocates nothing: every way to decode, and passes with adapters.
 #include <solo/solo.hpp>
 
+#include "count_allocations.hpp"
 #include "support.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -17,47 +16,10 @@ using solo::test::require;
 
 namespace {
 
-std::atomic<long> allocations = 0;
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  // aligned_alloc wants a multiple of the alignment.
-  const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
-  if (void* const p = std::aligned_alloc(alignment, size * alignment)) return p;
-  throw std::bad_alloc();
-}
-// Not inlined: the compiler would take free() for the wrong partner of new.
-[[gnu::noinline]] void release(void* p) noexcept {
-  std::free(p);
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return allocate(bytes, alignof(std::max_align_t));
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* p) noexcept {
-  release(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  release(p);
-}
-void operator delete(void* p, std::align_val_t) noexcept {
-  release(p);
-}
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-  release(p);
-}
-
-namespace {
-
 /// Changes nothing, and notes at every pass how many allocations there have been.
 struct PassCounter final : solo::LinearAdapter<float> {
   solo::Parameter<float> unused{"unused", {1}};
-  std::vector<long> seen;
+  std::vector<std::int64_t> seen;
 
   PassCounter() { seen.reserve(1000); }
   std::vector<solo::Parameter<float>*> parameters() override { return {&unused}; }

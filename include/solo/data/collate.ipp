@@ -34,9 +34,9 @@ SOLO_INLINE void find_context_groups(CollateScratch& scratch) {
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     const auto x = context(a);
     const auto y = context(b);
-    const auto sign =
+    const auto order_of =
         std::lexicographical_compare_three_way(x.begin(), x.end(), y.begin(), y.end());
-    return sign < 0 || (sign == 0 && a < b);
+    return std::is_lt(order_of) || (std::is_eq(order_of) && a < b);
   });
   const auto equal = [&](std::size_t a, std::size_t b) {
     return std::ranges::equal(context(a), context(b));

@@ -53,11 +53,11 @@ static_assert(kPanelCols == kPackedCols);
 
 /// Orders of words and double words for the shuffles below.
 struct PairOrder {
-  std::uint16_t even[2 * kLanes];
-  std::uint16_t odd[2 * kLanes];
-  std::uint32_t low[kLanes];
-  std::uint32_t high[kLanes];
-  constexpr PairOrder() : even(), odd(), low(), high() {
+  std::uint16_t even[2 * kLanes] = {};
+  std::uint16_t odd[2 * kLanes] = {};
+  std::uint32_t low[kLanes] = {};
+  std::uint32_t high[kLanes] = {};
+  constexpr PairOrder() {
     for (std::uint32_t i = 0; i < 2 * kLanes; ++i) {
       even[i] = static_cast<std::uint16_t>(2 * i);
       odd[i] = static_cast<std::uint16_t>(2 * i + 1);

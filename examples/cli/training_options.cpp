@@ -3,6 +3,7 @@
 
 namespace solo::cli {
 namespace {
+constexpr const char* kGroup = "Training";
 constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
 }  // namespace
 
@@ -11,7 +12,7 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
       scheduler_(to_string(options_.lr_scheduler)),
       prefix_cache_max_mb_(options_.prefix_cache.max_bytes / kMegabyte) {
   TrainerOptions& t = options_;
-  const std::string group = "Training";
+  const std::string group = kGroup;
   const auto add = [&](const std::string& name, auto& value, const std::string& help) {
     return app.add_option(name, value, help)->group(group)->capture_default_str();
   };
@@ -58,6 +59,17 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   app.add_flag("--share-context", t.share_context,
                "examples of a batch with one context compute it once")
       ->group(group);
+  add_prefix_cache(app);
+  app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
+  app.add_flag("--gradient-checkpointing", t.gradient_checkpointing,
+               "less memory for more time: activations are computed again")
+      ->group(group);
+}
+
+void TrainingOptions::add_prefix_cache(CLI::App& app) {
+  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
+    return app.add_option(name, value, help)->group(kGroup)->capture_default_str();
+  };
   auto* const cache =
       add("--prefix-cache", prefix_cache_,
           "keep what the blocks below the adapter give: off, memory, or a file for later runs too")
@@ -71,13 +83,9 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
   add("--prefix-cache-max-mb", prefix_cache_max_mb_, "limit; examples beyond it are computed")
       ->check(CLI::Range(Index{1}, Index{1} << 40))
       ->needs(cache);
-  app.add_flag("--prefix-cache-rebuild", t.prefix_cache.rebuild, "replace the file")
+  app.add_flag("--prefix-cache-rebuild", options_.prefix_cache.rebuild, "replace the file")
       ->needs(cache)
-      ->group(group);
-  app.add_flag("--model-dropout", t.model_dropout, "the base's own dropouts act")->group(group);
-  app.add_flag("--gradient-checkpointing", t.gradient_checkpointing,
-               "less memory for more time: activations are computed again")
-      ->group(group);
+      ->group(kGroup);
 }
 
 bool TrainingOptions::learning_rate_given() const {

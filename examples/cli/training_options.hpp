@@ -31,6 +31,8 @@ class TrainingOptions {
   [[nodiscard]] TrainerOptions trainer_options(const std::filesystem::path& output) const;
 
  private:
+  void add_prefix_cache(CLI::App& app);
+
   TrainerOptions options_;
   std::string scheduler_;
   std::vector<std::string> multipliers_;

@@ -10,31 +10,18 @@ inline Index round_up(Index n, Index step) {
   return (n + step - 1) / step * step;
 }
 
-/// How many keys, and columns of packed keys, come before a run of keys.
-struct KeysBefore {
-  Index keys = 0;
-  Index cols = 0;
-};
-/// Calls f(run, begin) for the run of keys before the segment's own, if there is one; returns what
-/// comes before the segment's own.
-template <class F>
-inline KeysBefore for_runs_before(const AttentionHead<Real>& head, const F& f) {
-  if (head.before.length == 0) return {};
-  f(head.before, KeysBefore{});
-  return {head.before.length, round_up(head.before.length, kPanelCols)};
-}
-
 /// Queries whose gradients of keys and values the backward adds at a time: few at once would spend
 /// their time on loading and storing what they add to.
 inline constexpr Index kBlockRows = 4 * kTileRows;
 
 /// Where the pieces of a head's scratch lie.
 struct HeadScratch {
-  KeysBefore before;
+  Index before;      ///< keys before the segment's own
   Index keys;        ///< before and own
   Index row;         ///< stride of score rows
   Index wide;        ///< dim in whole panels
-  Real* key_cols;    ///< keys as panels over keys, dim deep; the runs apart
+  Index own_panels;  ///< elements of packed columns before the segment's own: the runs lie apart
+  Real* key_cols;    ///< keys as panels over keys, dim deep
   Real* value_cols;  ///< values likewise (backward)
   Real* value_rows;  ///< values, or keys in the backward, as panels over dim, keys deep
   Real* scores;      ///< kBlockRows rows
@@ -44,17 +31,17 @@ struct HeadScratch {
 
   Real* end;
 
-  explicit HeadScratch(const AttentionHead<Real>& head)
-      : before(for_runs_before(head, [](const KeyRun<Real>&, const KeysBefore&) {})) {
+  explicit HeadScratch(const AttentionHead<Real>& head) : before(head.before.length) {
     const Index dim = head.dim;
     Real* const p = head.scratch;
-    keys = before.keys + head.own.length;
-    const Index cols = before.cols + round_up(head.own.length, kPanelCols);
+    keys = before + head.own.length;
+    own_panels = round_up(before, kPanelCols) * dim;
+    const Index panels = own_panels + round_up(head.own.length, kPanelCols) * dim;
     row = round_up(keys, kPanelCols) + kPanelCols;  // the last panel may begin anywhere
     wide = round_up(dim, kPanelCols);
     key_cols = p;
-    value_cols = key_cols + cols * dim;
-    value_rows = value_cols + cols * dim;
+    value_cols = key_cols + panels;
+    value_rows = value_cols + panels;
     scores = value_rows + wide * keys;
     slopes = scores + kBlockRows * row;
     q_rows = slopes + kBlockRows * row;
@@ -166,12 +153,9 @@ template <class Step>
 [[gnu::noinline]] inline void tile_scores(const AttentionHead<Real>& head, const HeadScratch& at,
                                           const Real* a, Index a_stride, const Real* cols,
                                           Index rows, Index own, Real* scores) {
-  for_runs_before(head, [&](const KeyRun<Real>& run, const KeysBefore& begin) {
-    rows_times_cols(a, a_stride, rows, cols + begin.cols * head.dim, run.length, head.dim,
-                    scores + begin.keys, at.row);
-  });
-  rows_times_cols(a, a_stride, rows, cols + at.before.cols * head.dim, own, head.dim,
-                  scores + at.before.keys, at.row);
+  rows_times_cols(a, a_stride, rows, cols, at.before, head.dim, scores, at.row);
+  rows_times_cols(a, a_stride, rows, cols + at.own_panels, own, head.dim, scores + at.before,
+                  at.row);
 }
 
 /// x(j) *= dropout factor of the key j of query `row`.
@@ -226,7 +210,7 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
 /// The outputs of the queries [first, first + rows).
 [[gnu::noinline]] inline void attention_tile(const AttentionHead<Real>& head, const HeadScratch& at,
                                              Index first, Index rows, bool finite) {
-  const Index before = at.before.keys;
+  const Index before = at.before;
   const Index keys = before + first + rows;
   tile_scores(head, at, head.q + first * head.q_stride, head.q_stride, at.key_cols, rows,
               first + rows, at.scores);
@@ -261,13 +245,12 @@ inline void drop_weights(const AttentionHead<Real>& head, Index row, Index keys,
 inline void attention_head(const AttentionHead<Real>& head) {
   const KeyRun<Real>& own = head.own;
   const HeadScratch at(head);
-  const auto pack = [&](const KeyRun<Real>& run, const KeysBefore& begin) {
-    pack_cols(run.keys, run.key_stride, run.length, head.dim, at.key_cols + begin.cols * head.dim);
-    pack_rows(run.values, run.value_stride, run.length, head.dim, at.keys,
-              at.value_rows + begin.keys * kPanelCols);
-  };
-  for_runs_before(head, pack);
-  pack(own, at.before);
+  const KeyRun<Real>& before = head.before;
+  pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
+  pack_cols(own.keys, own.key_stride, own.length, head.dim, at.key_cols + at.own_panels);
+  pack_rows(before.values, before.value_stride, before.length, head.dim, at.keys, at.value_rows);
+  pack_rows(own.values, own.value_stride, own.length, head.dim, at.keys,
+            at.value_rows + before.length * kPanelCols);
   const bool finite = all_finite(own.values, own.value_stride, own.length, head.dim);
   for (Index first = 0; first < own.length; first += kTileRows) {
     const Index left = own.length - first;

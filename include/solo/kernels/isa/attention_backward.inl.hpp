@@ -108,11 +108,10 @@ inline void attention_head_backward(const AttentionHead<Real>& head,
   const KeyRun<Real>& before = head.before;
   const KeyRun<Real>& own = head.own;
   const HeadScratch at(head);
-  const Index next = round_up(before.length, kPanelCols) * head.dim;
   pack_cols(before.keys, before.key_stride, before.length, head.dim, at.key_cols);
-  pack_cols(own.keys, own.key_stride, own.length, head.dim, at.key_cols + next);
+  pack_cols(own.keys, own.key_stride, own.length, head.dim, at.key_cols + at.own_panels);
   pack_cols(before.values, before.value_stride, before.length, head.dim, at.value_cols);
-  pack_cols(own.values, own.value_stride, own.length, head.dim, at.value_cols + next);
+  pack_cols(own.values, own.value_stride, own.length, head.dim, at.value_cols + at.own_panels);
   pack_rows(before.keys, before.key_stride, before.length, head.dim, at.keys, at.value_rows);
   pack_rows(own.keys, own.key_stride, own.length, head.dim, at.keys,
             at.value_rows + before.length * kPanelCols);

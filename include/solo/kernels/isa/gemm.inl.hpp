@@ -48,7 +48,7 @@ struct Panels {
   }
 };
 
-/// Elements of b's columns and rows as numbers of Real, in a buffer of `row` Real a row.
+/// Rows [first, first + count) of a panel of bfloat16 as Real, kPackedCols a row.
 inline void unpack_rows(const Operand<Real>& b, Index panel, Index first, Index count, Real* to) {
   const Index pairs = (b.rows + 1) / 2;
   const bfloat16* from = b.half + 2 * (panel * pairs + first / 2) * kPackedCols;
@@ -137,24 +137,32 @@ inline void gemm_tile(const GemmPart<Real>& part, const Panels& panels, Index ti
   if (part.last) gemm_finish(part, row, rows, col, width);
 }
 
-/// The product of some row tiles of the packed a with the columns [col_begin, col_end) of b.
-inline void gemm_part(const GemmPart<Real>& part) {
+/// The product of some row tiles of the packed a with the columns [col_begin, col_end) of b, as
+/// many at a time as the second-level cache holds. `stored` are b's panels, or empty: then
+/// pack(col, width) packs these columns before they are used.
+template <class Step, class Pack>
+inline void gemm_groups(const GemmPart<Real>& part, const Operand<Real>& stored, const Pack& pack) {
   const Index depth = part.depth_end - part.depth_begin;
   const Index fitting = kPackedElements / (kPanelCols * depth);
   const Index group = (fitting > 1 ? fitting : 1) * kPanelCols;
-  const bool stored = part.b.panels && !part.b.transposed_view();
   for (Index col = part.col_begin; col < part.col_end; col += group) {
     const Index width = part.col_end - col < group ? part.col_end - col : group;
-    Panels panels{stored ? part.b : Operand<Real>{}, part.packed_b, col, part.depth_begin,
-                  part.depth_end};
-    if (!stored) pack_b(part, col, width);
+    const Panels panels{stored, part.packed_b, col, part.depth_begin, part.depth_end};
+    pack(col, width);
     for (Index tile = part.tile_begin; tile < part.tile_end; ++tile) {
-      if (panels.stored.half != nullptr) {
-        gemm_tile<HalfStep>(part, panels, tile, col, width);
-      } else {
-        gemm_tile<FullStep>(part, panels, tile, col, width);
-      }
+      gemm_tile<Step>(part, panels, tile, col, width);
     }
+  }
+}
+
+inline void gemm_part(const GemmPart<Real>& part) {
+  const auto ready = [](Index, Index) {};
+  if (!part.b.panels || part.b.transposed_view()) {
+    gemm_groups<FullStep>(part, {}, [&](Index col, Index width) { pack_b(part, col, width); });
+  } else if (part.b.half != nullptr) {
+    gemm_groups<HalfStep>(part, part.b, ready);
+  } else {
+    gemm_groups<FullStep>(part, part.b, ready);
   }
 }
 

@@ -6,48 +6,19 @@
 
 namespace solo::inline SOLO_ABI::isa::SOLO_ISA {
 
-/// acc + a.low · b.low + a.high · b.high in each lane.
-inline Vec dot(Vec acc, Vec a, Vec b) {
-  return _mm512_dpbf16_ps(acc, __builtin_bit_cast(__m512bh, a), __builtin_bit_cast(__m512bh, b));
-}
+/// sum + a.low · b.low + a.high · b.high in each lane.
+struct Dot {
+  [[gnu::always_inline]] static inline Vec add(Vec a, Vec b, Vec sum) {
+    return _mm512_dpbf16_ps(sum, __builtin_bit_cast(__m512bh, a), __builtin_bit_cast(__m512bh, b));
+  }
+};
 /// 32 values as 16 pairs: pair i holds values 2 i (low) and 2 i + 1, to nearest even.
 inline Vec to_pairs(Vec first, Vec second) {
   return __builtin_bit_cast(Vec, _mm512_cvtne2ps_pbh(second, first));
 }
 
-template <int W>
-[[gnu::always_inline]] inline void dot_lanes(Lanes<W>& sum, Vec a, const Lanes<W>& b) {
-  if constexpr (W > 0) {
-    dot_lanes(sum.rest, a, b.rest);
-    sum.last = dot(sum.last, a, b.last);
-  }
-}
-template <int R, int W>
-[[gnu::always_inline]] inline void dot_tile(Tile<R, W>& t, const Real* a, const Lanes<W>& b) {
-  if constexpr (R > 0) {
-    dot_tile(t.rest, a, b);
-    dot_lanes(t.last, splat(a[R - 1]), b);
-  }
-}
-
 /// The chains of dot products: m.depth counts pairs, m.a and m.b hold them in the place of Real.
-struct DotStep {
-  template <int R>
-  [[gnu::always_inline]] static inline void walk(Tile<R, kTileVecs>& sum, const Micro& m) {
-    const Real* a = m.a;
-    const Real* b = m.b;
-#pragma GCC unroll 2
-    for (Index k = m.depth; k > 0; --k) {
-      Lanes<kTileVecs> lanes;
-      load_lanes(lanes, b);
-      __builtin_prefetch(b + kStreamAhead * m.b_step);
-      __builtin_prefetch(b + kStreamAhead * m.b_step + kPanelCols / 2);
-      dot_tile(sum, a, lanes);
-      a += m.a_step;
-      b += m.b_step;
-    }
-  }
-};
+using DotStep = PanelStep<Dot>;
 
 static_assert(kPanelCols == kPackedCols);
 
@@ -157,27 +128,19 @@ inline void pack_transposed_pairs(const GemmPart<Real>& part, Index col, Index w
 
 /// As gemm_part, for a b of bfloat16 panels.
 inline void gemm_part_pairs(const GemmPart<Real>& part) {
-  GemmPart<Real> inner = part;  // its depth counts pairs
-  inner.depth_begin = part.depth_begin / 2;
-  inner.depth_end = (part.depth_end + 1) / 2;
-  const bool stored = !part.b.transposed_view();
-  if (stored) {  // panels of pairs are panels of Real to look at
-    inner.b.data = reinterpret_cast<const Real*>(part.b.half);
-    inner.b.half = nullptr;
-    inner.b.rows = (part.b.rows + 1) / 2;
+  GemmPart<Real> pairs = part;  // its depth counts pairs
+  pairs.depth_begin = part.depth_begin / 2;
+  pairs.depth_end = (part.depth_end + 1) / 2;
+  if (part.b.transposed_view()) {
+    gemm_groups<DotStep>(pairs, {},
+                         [&](Index col, Index width) { pack_transposed_pairs(part, col, width); });
+    return;
   }
-  const Index depth = inner.depth_end - inner.depth_begin;
-  const Index fitting = kPackedElements / (kPanelCols * depth);
-  const Index group = (fitting > 1 ? fitting : 1) * kPanelCols;
-  for (Index col = part.col_begin; col < part.col_end; col += group) {
-    const Index width = part.col_end - col < group ? part.col_end - col : group;
-    const Panels panels{stored ? inner.b : Operand<Real>{}, part.packed_b, col, inner.depth_begin,
-                        inner.depth_end};
-    if (!stored) pack_transposed_pairs(part, col, width);
-    for (Index tile = part.tile_begin; tile < part.tile_end; ++tile) {
-      gemm_tile<DotStep>(inner, panels, tile, col, width);
-    }
-  }
+  // Panels of pairs are panels of Real to look at.
+  pairs.b.data = reinterpret_cast<const Real*>(part.b.half);
+  pairs.b.half = nullptr;
+  pairs.b.rows = (part.b.rows + 1) / 2;
+  gemm_groups<DotStep>(pairs, pairs.b, [](Index, Index) {});
 }
 
 }  // namespace solo::inline SOLO_ABI::isa::SOLO_ISA

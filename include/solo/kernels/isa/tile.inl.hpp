@@ -51,11 +51,15 @@ template <int W>
     x.last = y.last + x.last;
   }
 }
-template <int W>
+/// What a chain adds to a sum: a · b.
+struct Fma {
+  [[gnu::always_inline]] static inline Vec add(Vec a, Vec b, Vec sum) { return fma(a, b, sum); }
+};
+template <class Term = Fma, int W>
 [[gnu::always_inline]] inline void fma_lanes(Lanes<W>& sum, Vec a, const Lanes<W>& b) {
   if constexpr (W > 0) {
-    fma_lanes(sum.rest, a, b.rest);
-    sum.last = fma(a, b.last, sum.last);
+    fma_lanes<Term>(sum.rest, a, b.rest);
+    sum.last = Term::add(a, b.last, sum.last);
   }
 }
 
@@ -91,11 +95,11 @@ template <int R, int W>
   }
 }
 /// One k: t(r, ·) += a[r] · b.
-template <int R, int W>
+template <class Term = Fma, int R, int W>
 [[gnu::always_inline]] inline void fma_tile(Tile<R, W>& t, const Real* a, const Lanes<W>& b) {
   if constexpr (R > 0) {
-    fma_tile(t.rest, a, b);
-    fma_lanes(t.last, splat(a[R - 1]), b);
+    fma_tile<Term>(t.rest, a, b);
+    fma_lanes<Term>(t.last, splat(a[R - 1]), b);
   }
 }
 
@@ -122,8 +126,9 @@ struct Micro {
 /// ahead, several pages, where the hardware does not look.
 inline constexpr Index kStreamAhead = 64;
 
-/// The chains over a b of Real.
-struct FullStep {
+/// The chains over a b of Real, or of what a Term takes in its place.
+template <class Term>
+struct PanelStep {
   template <int R>
   [[gnu::always_inline]] static inline void walk(Tile<R, kTileVecs>& sum, const Micro& m) {
     const Real* a = m.a;
@@ -134,12 +139,13 @@ struct FullStep {
       load_lanes(lanes, b);
       __builtin_prefetch(b + kStreamAhead * m.b_step);
       __builtin_prefetch(b + kStreamAhead * m.b_step + kPanelCols / 2);
-      fma_tile(sum, a, lanes);
+      fma_tile<Term>(sum, a, lanes);
       a += m.a_step;
       b += m.b_step;
     }
   }
 };
+using FullStep = PanelStep<Fma>;
 
 template <int W>
 [[gnu::always_inline]] inline void load_low_lanes(Lanes<W>& x, const bfloat16* p) {

@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Greedy decoding and beams by CTranslate2, without an end token; prints seconds and ids as JSON."""
-import argparse
 import json
-import time
 
 import ctranslate2
 
-p = argparse.ArgumentParser()
-p.add_argument("--threads", type=int, required=True)
-p.add_argument("--model", required=True)
-p.add_argument("--dtype", choices=("float32", "int8"), required=True)
-p.add_argument("--beams", type=int, required=True)
-p.add_argument("--new-tokens", type=int, required=True)
-p.add_argument("--repetitions", type=int, required=True)
-p.add_argument("--prompts", required=True)
-a = p.parse_args()
+from decoding import arguments, time_runs
 
+a = arguments(("float32", "int8"))
 generator = ctranslate2.Generator(a.model, device="cpu", compute_type=a.dtype, inter_threads=1,
                                   intra_threads=a.threads)
 with open(f"{a.model}/vocabulary.json", encoding="utf-8") as f:
@@ -31,10 +22,4 @@ def generate(count):
     return [r.sequences_ids[0] for r in results]
 
 
-generate(4)  # what only a first call does is not timed
-seconds = []
-for _ in range(a.repetitions):
-    start = time.perf_counter()
-    ids = generate(a.new_tokens)
-    seconds.append(time.perf_counter() - start)
-print(json.dumps({"seconds": seconds, "ids": ids}))
+time_runs(a, generate)

@@ -1,22 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Greedy decoding and beams by transformers, without an end token; prints seconds and ids as JSON."""
-import argparse
 import json
-import time
 
 import torch
 from transformers import GPT2LMHeadModel
 
-p = argparse.ArgumentParser()
-p.add_argument("--threads", type=int, required=True)
-p.add_argument("--model", required=True)
-p.add_argument("--dtype", choices=("float32", "bfloat16"), required=True)
-p.add_argument("--beams", type=int, required=True)
-p.add_argument("--new-tokens", type=int, required=True)
-p.add_argument("--repetitions", type=int, required=True)
-p.add_argument("--prompts", required=True)
-a = p.parse_args()
+from decoding import arguments, time_runs
 
+a = arguments(("float32", "bfloat16"))
 torch.set_num_threads(a.threads)
 model = GPT2LMHeadModel.from_pretrained(a.model, dtype=getattr(torch, a.dtype)).eval()
 model.generation_config.eos_token_id = None
@@ -30,10 +21,4 @@ def generate(count):
                               num_beams=a.beams, do_sample=False, pad_token_id=50256)[:, prompts.shape[1]:]
 
 
-generate(4)  # what only a first call does is not timed
-seconds = []
-for _ in range(a.repetitions):
-    start = time.perf_counter()
-    ids = generate(a.new_tokens)
-    seconds.append(time.perf_counter() - start)
-print(json.dumps({"seconds": seconds, "ids": ids.tolist()}))
+time_runs(a, generate, lambda ids: ids.tolist())

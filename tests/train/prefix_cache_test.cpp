@@ -1,55 +1,19 @@
 // SPDX-License-Identifier: MIT
 // A prefix cache changes no bit of a run, and is never used where it does not belong.
-#include <solo/adapters/adapters.hpp>
-#include <solo/train/train.hpp>
-
 #include "support/bad_input.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
-#include "train/tiny.hpp"
+#include "train/prefix_runs.hpp"
 
-#include <cstring>
 #include <fstream>
 #include <functional>
 
 using namespace solo;
+using namespace solo::test::prefix;
 using solo::test::check_throws;
 using solo::test::TempDir;
 
 namespace {
-
-GPT2Config config() {
-  return {.vocab_size = 23,
-          .n_positions = 16,
-          .n_embd = 8,
-          .n_layer = 6,
-          .n_head = 2,
-          .bos_token_id = -1,
-          .eos_token_id = -1};
-}
-
-/// Three examples for each of four contexts, and two without one; `shift` makes other ids.
-Dataset contexts(int shift = 0) {
-  std::vector<Example> examples;
-  for (int i = 0; i < 14; ++i) {
-    Example example;
-    const int context = i < 12 ? 3 + i / 3 : 0;
-    for (int t = 0; t < context; ++t) {
-      example.ids.push_back((i / 3 * 5 + t + shift) % 23);
-      example.labels.push_back(kIgnoreIndex);
-    }
-    for (int t = 0; t < 2 + i % 4; ++t) {
-      example.ids.push_back((i + 3 * t) % 23);
-      example.labels.push_back(example.ids.back());
-    }
-    example.context_length = context;
-    examples.push_back(std::move(example));
-  }
-  return Dataset::from_ids(std::move(examples));
-}
-
-template <class T>
-using Attach = std::function<void(GPT2<T>&)>;
 
 struct Case {
   std::string name;
@@ -87,70 +51,6 @@ std::vector<Case> cases() {
        },
        {3, {3}}},
   };
-}
-
-/// A run and what it left.
-struct Outcome {
-  TrainResult result;
-  std::vector<float> weights;
-};
-
-struct Run {
-  Attach<float> attach;
-  TrainerOptions options = {};
-  int stop_after = 0;
-  std::uint64_t base_seed = 5;
-  int data_shift = 0;
-
-  GPT2<float> model() const {
-    GPT2<float> m(config(), {.threads = 2, .seed = base_seed});
-    attach(m);
-    return m;
-  }
-  Outcome operator()() const {
-    GPT2<float> m = model();
-    TrainerOptions o = options;
-    o.epochs = 4;
-    o.batch_size = 3;
-    o.gradient_accumulation_steps = 2;
-    o.learning_rate = 1e-2;
-    Trainer<float> trainer(m, o);
-    if (stop_after > 0) {
-      trainer.on_step([this](const StepInfo& s) { return s.step == stop_after; });
-    }
-    Outcome outcome{.result = trainer.train(contexts(data_shift), test::tiny_data(4, 7)),
-                    .weights = {}};
-    for (Parameter<float>* p : m.trainable_parameters()) {
-      outcome.weights.insert(outcome.weights.end(), p->value().span().begin(),
-                             p->value().span().end());
-    }
-    return outcome;
-  }
-};
-
-Attach<float> add_solo(SoloConfig c = {.r = 3, .stride = 2, .dropout = 0.2}) {
-  return [c](GPT2<float>& m) { m.add_adapter("a", c); };
-}
-
-void check_same(const Outcome& a, const Outcome& b) {
-  CHECK(a.result.train_loss == b.result.train_loss);
-  CHECK(a.result.eval_loss == b.result.eval_loss);
-  REQUIRE(a.weights.size() == b.weights.size());
-  CHECK(std::memcmp(a.weights.data(), b.weights.data(), a.weights.size() * sizeof(float)) == 0);
-}
-
-PrefixCacheOptions in_memory(DType dtype = DType::float32) {
-  return {.mode = PrefixCacheMode::memory, .dtype = dtype};
-}
-PrefixCacheOptions in_file(const std::filesystem::path& file, DType dtype = DType::float32) {
-  return {.mode = PrefixCacheMode::file, .file = file, .dtype = dtype};
-}
-
-/// Where the data of a safetensors file begins.
-std::size_t header_size(const std::string& bytes) {
-  std::size_t size = 0;
-  std::memcpy(&size, bytes.data(), sizeof size);
-  return 8 + size;
 }
 
 }  // namespace
@@ -321,150 +221,6 @@ TEST_CASE("A run that was stopped goes on with its cache, to the bit", "[prefix]
   check_throws<ConfigError>(run, "checkpoint.run", {"prefix_cache_dtype", "none", "bfloat16"});
   run.options.prefix_cache = {};
   check_same(run(), expected);
-}
-
-TEST_CASE("A cache file of something else is refused, and which is said", "[prefix]") {
-  const TempDir dir;
-  const std::filesystem::path file = dir.path() / "cache";
-  const Run good{.attach = add_solo(), .options = {.prefix_cache = in_file(file)}};
-  const Outcome expected = good();
-  const std::string before = test::read(file);
-
-  Run other = good;
-  other.base_seed = 6;
-  check_throws<ConfigError>(other, "prefix_cache.base", {"cache", "another base model", "found"});
-  other = good;
-  other.data_shift = 1;
-  check_throws<ConfigError>(other, "prefix_cache.data", {"cache", "another tokenizer", "found"});
-  other = good;
-  other.attach = add_solo({.r = 3, .stride = 1});
-  check_throws<ConfigError>(other, "prefix_cache.prefix",
-                            {"cache", "2 blocks, outputs 1 2", "4 blocks, outputs 2 4"});
-  other = good;
-  other.options.prefix_cache.dtype = DType::bfloat16;
-  check_throws<ConfigError>(other, "prefix_cache.prefix", {"cache", "BF16", "F32"});
-  if (active_isa() != Isa::scalar) {
-    const ScopedIsa scalar(Isa::scalar);
-    check_throws<ConfigError>(good, "prefix_cache.prefix", {"scalar"});
-  }
-  // Nothing was changed, and it serves its own run, of whatever adapter has the same prefix.
-  CHECK(test::read(file) == before);
-  other = good;
-  other.attach = add_solo({.r = 5, .stride = 2, .share = SoloShare::none});
-  CHECK(other().result.prefix_cache->rows_computed == 0);
-  check_same(good(), expected);
-  // Asked to, it is replaced.
-  other = good;
-  other.base_seed = 6;
-  other.options.prefix_cache.rebuild = true;
-  const Outcome rebuilt = other();
-  CHECK(rebuilt.result.prefix_cache->rows_computed > 0);
-  other.options.prefix_cache.rebuild = false;
-  CHECK(other().result.prefix_cache->rows_computed == 0);
-  other.options.prefix_cache = {};
-  check_same(rebuilt, other());
-}
-
-TEST_CASE("A damaged cache file is refused, or replaced when asked", "[prefix]") {
-  const TempDir dir;
-  const std::filesystem::path file = dir.path() / "cache";
-  Run run{.attach = add_solo(), .options = {.prefix_cache = in_file(file)}};
-  const Outcome expected = run();
-  const std::string good = test::read(file);
-  const auto put = [&](const std::string& bytes) { std::ofstream(file) << bytes; };
-  const auto replaced = [&](const std::string& from, const std::string& to) {
-    std::string bytes = good;
-    REQUIRE(bytes.find(from) != std::string::npos);
-    return bytes.replace(bytes.find(from), from.size(), to);
-  };
-
-  const auto not_safetensors = [&] {
-    try {
-      static_cast<void>(run());
-      FAIL("accepted");
-    } catch (const FormatError& error) {
-      CAPTURE(error.what());
-      CHECK(error.id().substr(0, 12) == "safetensors.");
-      CHECK(std::string(error.what()).find("cache") != std::string::npos);
-    }
-  };
-  for (const std::size_t size :
-       {std::size_t{0}, std::size_t{5}, std::size_t{200}, good.size() / 2, good.size() - 1}) {
-    CAPTURE(size);
-    put(good.substr(0, size));
-    not_safetensors();
-  }
-  put(good + "x");
-  not_safetensors();
-  put("not a safetensors file at all, but long enough for a header");
-  not_safetensors();
-  put(replaced("\"solo_prefix_cache\"", "\"solo_prefix_cachE\""));
-  check_throws<FormatError>(run, "prefix_cache.format", {"cache", "'solo_prefix_cache'"});
-  put(replaced("\"solo_prefix_cache\":\"1\"", "\"solo_prefix_cache\":\"2\""));
-  check_throws<FormatError>(run, "prefix_cache.version", {"version 1", "'2'"});
-  put(replaced("\"checksums\"", "\"checksumz\""));
-  check_throws<FormatError>(run, "prefix_cache.format", {"header", "damaged"});
-  put(replaced("\"U64\"", "\"I64\""));
-  check_throws<FormatError>(run, "prefix_cache.format", {"header", "damaged"});
-  // A bit of each byte of the header and of some of what follows: checksums and rows.
-  const std::size_t header = header_size(good);
-  for (std::size_t at = 0; at < good.size(); at += at < header ? 1 : 279) {
-    CAPTURE(at);
-    std::string bytes = good;
-    bytes[at] = static_cast<char>(bytes[at] ^ 4);
-    put(bytes);
-    bool refused = false;
-    try {
-      (void)run();
-    } catch (const Error& error) {
-      refused = true;
-      INFO(error.what());
-      CHECK(std::string(error.what()).find("cache") != std::string::npos);
-    }
-    CHECK(refused);
-  }
-
-  run.options.prefix_cache.rebuild = true;
-  check_same(run(), expected);
-  run.options.prefix_cache.rebuild = false;
-  const Outcome again = run();
-  check_same(again, expected);
-  CHECK(again.result.prefix_cache->rows_computed == 0);
-  // A run that found damage in the middle of its work has changed nothing.
-  std::string bytes = good;
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  put(bytes);
-  check_throws<FormatError>(run, "prefix_cache.checksum", {"cache", "piece 17 of 18"});
-  CHECK(test::read(file) == bytes);
-
-  std::filesystem::remove(file);
-  std::filesystem::create_directory(file);
-  check_throws<IoError>(run, "io.not_regular", {"cache", "directory"});
-  run.options.prefix_cache.file = dir.path() / "missing" / "cache";
-  check_throws<IoError>(run, "io.create", {"missing"});
-}
-
-TEST_CASE("What a killed run left of a cache file is used", "[prefix]") {
-  const TempDir dir;
-  const std::filesystem::path file = dir.path() / "cache";
-  Run run{.attach = add_solo(), .options = {.prefix_cache = in_file(file)}};
-  run.stop_after = 1;
-  const PrefixCacheInfo first = *run().result.prefix_cache;
-  run.stop_after = 0;
-  const Outcome found = run();
-  const Index rows = PrefixLayout(contexts()).rows();
-  CHECK(first.bytes < rows * 64);
-  CHECK(found.result.prefix_cache->bytes == rows * 64);
-  // A piece without its checksum was not finished.
-  std::string bytes = test::read(file);
-  const auto checksums = bytes.begin() + static_cast<std::ptrdiff_t>(header_size(bytes));
-  std::fill_n(checksums, 8, '\0');
-  std::fill_n(checksums + 18 * 8, 50, '?');
-  std::ofstream(file) << bytes;
-  const Outcome again = run();
-  CHECK(again.result.prefix_cache->rows_computed > 0);
-  run.options.prefix_cache = {};
-  check_same(again, run());
 }
 
 TEST_CASE("A prefix cache that cannot be is refused", "[prefix]") {

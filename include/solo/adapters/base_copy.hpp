@@ -29,9 +29,7 @@ void copy_base(const GPT2<T>& model, std::string_view name, Parameter<T>& to) {
     fail<ShapeError>("shape.mismatch", to.name(), " has shape ", to_string(to.shape()), ", ",
                      from.name(), " ", to_string(from.shape()));
   }
-  const Operand<T> source = from.operand();
-  T* const target = to.value().data();
-  for (Index i = 0; i < source.rows; ++i) source.copy_row(i, target + i * source.cols);
+  from.operand().copy(to.value().data());
 }
 
 }  // namespace solo::inline SOLO_ABI::detail

@@ -89,19 +89,24 @@ class Parameter {
                          value_.data()[i], " at element ", i);
     }
     PackedMatrix<T> packed = new_packed(as_bfloat16);
-    if (order_ == PackOrder::transposed) {
-      packed.set_cols(0, all);
-    } else {
-      packed.set_rows(0, all);
-    }
+    fill_packed(packed, 0, all);
     store_packed(std::move(packed));
   }
-  /// A matrix of this parameter's shape and order, to be filled and given to store_packed().
+  /// A matrix of this parameter's shape and order, for fill_packed() and then store_packed().
   [[nodiscard]] PackedMatrix<T> new_packed(bool as_bfloat16) const {
     const Index cols = shape_.empty() ? 1 : shape_.back();
     const Index rows = cols == 0 ? 0 : size() / cols;
     return order_ == PackOrder::transposed ? PackedMatrix<T>(cols, rows, as_bfloat16)
                                            : PackedMatrix<T>(rows, cols, as_bfloat16);
+  }
+  /// Sets the rows of this parameter from `first` on, a multiple of kPackedCols; disjoint ones may
+  /// be set by several threads at once.
+  void fill_packed(PackedMatrix<T>& packed, Index first, ConstMatrixView<T> rows) const {
+    if (order_ == PackOrder::transposed) {
+      packed.set_cols(first, rows);
+    } else {
+      packed.set_rows(first, rows);
+    }
   }
   /// Replaces the elements.
   void store_packed(PackedMatrix<T> packed) {
@@ -128,8 +133,7 @@ class Parameter {
   void unpack() const {
     if (!value_.empty()) return;
     Tensor<T> value(shape_);
-    const Operand<T> from = operand();
-    for (Index i = 0; i < from.rows; ++i) from.copy_row(i, value.data() + i * from.cols);
+    operand().copy(value.data());
     value_ = std::move(value);
   }
   static std::mutex& unpacking() {

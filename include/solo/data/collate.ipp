@@ -5,7 +5,6 @@
 #include <solo/data/context_order.hpp>
 
 #include <algorithm>
-#include <compare>
 #include <numeric>
 
 namespace solo::inline SOLO_ABI {
@@ -30,14 +29,7 @@ SOLO_INLINE void find_context_groups(CollateScratch& scratch) {
   std::erase_if(order, [&](std::size_t i) {
     return context(i).empty() || scratch.rows[i] <= context(i).size();
   });
-  // Not stable_sort, which allocates.
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const auto x = context(a);
-    const auto y = context(b);
-    const auto order_of =
-        std::lexicographical_compare_three_way(x.begin(), x.end(), y.begin(), y.end());
-    return std::is_lt(order_of) || (std::is_eq(order_of) && a < b);
-  });
+  sort_by_context(order, context);
   const auto equal = [&](std::size_t a, std::size_t b) {
     return std::ranges::equal(context(a), context(b));
   };

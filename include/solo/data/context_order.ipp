@@ -22,11 +22,7 @@ SOLO_INLINE ContextOrder::ContextOrder(std::span<const Example> examples) {
   };
   std::vector<Index> sorted(examples.size());
   std::iota(sorted.begin(), sorted.end(), Index{0});
-  std::stable_sort(sorted.begin(), sorted.end(), [&](Index a, Index b) {
-    const auto x = context(a);
-    const auto y = context(b);
-    return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
-  });
+  sort_by_context(sorted, context);
   // The first example of each one's group, which numbers the group.
   std::vector<Index> first(examples.size());
   for (std::size_t i = 0; i < sorted.size(); ++i) {

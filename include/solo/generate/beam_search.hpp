@@ -23,6 +23,7 @@ struct BeamCandidate {
 class BeamRanking {
  public:
   explicit BeamRanking(std::size_t room) : room_(room) { best_.reserve(room); }
+  [[nodiscard]] std::size_t room() const noexcept { return room_; }
   void clear() noexcept { best_.clear(); }
   [[nodiscard]] bool full() const noexcept { return best_.size() == room_; }
   [[nodiscard]] const std::vector<BeamCandidate>& best() const noexcept { return best_; }

@@ -39,9 +39,7 @@ BeamSearch<T>::BeamSearch(const SearchSettings& settings, const std::vector<int>
   }
   running_.front().score = 0.0;
   log_sums_.resize(beams);
-  const auto room =
-      static_cast<std::size_t>(settings.rules.min_tokens_to_keep() * settings.rules.num_beams);
-  for (std::size_t beam = 0; beam < beams; ++beam) rankings_.emplace_back(room);
+  for (std::size_t beam = 0; beam < beams; ++beam) rankings_.emplace_back(candidates_.room());
 }
 
 template <Scalar T>

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <solo/core/scalar.hpp>
+#include <solo/io/json.hpp>
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -38,6 +40,15 @@ struct SafetensorsWriteOptions {
 /// tensor (the reader would refuse it), and IoError as AtomicFile.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorRef> tensors,
                        const SafetensorsWriteOptions& options = {});
+
+namespace detail {
+
+/// Bytes of the length that a file begins with.
+inline constexpr std::size_t kSafetensorsLength = 8;
+/// A file up to its data: the length, then the header, with spaces up to a multiple of 8.
+[[nodiscard]] std::string safetensors_beginning(const Json& header);
+
+}  // namespace detail
 
 }  // namespace solo::inline SOLO_ABI
 

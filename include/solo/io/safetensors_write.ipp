@@ -107,6 +107,17 @@ SOLO_INLINE void write_tensor(AtomicFile& file, const TensorRef& tensor, DType d
       tensor.data);
 }
 
+SOLO_INLINE std::string safetensors_beginning(const Json& header) {
+  std::string text = dump_line(header);
+  text.resize((text.size() + kSafetensorsLength - 1) / kSafetensorsLength * kSafetensorsLength,
+              ' ');
+  std::string length(kSafetensorsLength, '\0');
+  for (std::size_t i = 0; i < length.size(); ++i) {
+    length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFFU);
+  }
+  return length + text;
+}
+
 }  // namespace detail
 
 SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
@@ -141,20 +152,13 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
     entry["data_offsets"] = {begin, end};
     fields.emplace_back(tensor->name, std::move(entry));
   }
-  std::string text = dump_line(header);
-  constexpr std::size_t kAlignTo = 8;
-  text.resize((text.size() + kAlignTo - 1) / kAlignTo * kAlignTo, ' ');
-  if (text.size() > detail::kMaxSafetensorsHeader ||
+  std::string beginning = detail::safetensors_beginning(header);
+  const std::size_t header_size = beginning.size() - detail::kSafetensorsLength;
+  if (header_size > detail::kMaxSafetensorsHeader ||
       sorted.size() > detail::kMaxSafetensorsTensors) {
     fail<ConfigError>("safetensors.header_size", where, ": ", sorted.size(),
-                      " tensors with a header of ", text.size(), " bytes are too many");
+                      " tensors with a header of ", header_size, " bytes are too many");
   }
-  std::string prefix(8, '\0');
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    prefix[i] = static_cast<char>(text.size() >> (8 * i) & 0xFFU);
-  }
-
-  std::string beginning = prefix + text;
   if (!options.checksum_key.empty()) {
     const std::size_t at = detail::header_checksum_at(beginning, options.checksum_key);
     beginning.replace(at, 16, detail::header_checksum(beginning, at));

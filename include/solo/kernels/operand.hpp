@@ -77,6 +77,10 @@ struct Operand {
       }
     }
   }
+  /// All elements, row after row.
+  constexpr void copy(T* out) const {
+    for (Index i = 0; i < rows; ++i) copy_row(i, out + i * cols);
+  }
   /// All of row i.
   template <bool add = false>
   constexpr void copy_row(Index i, T* out) const {

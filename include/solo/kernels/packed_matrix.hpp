@@ -8,6 +8,14 @@
 
 namespace solo::inline SOLO_ABI {
 
+/// Elements that a PackedMatrix (depth, cols) stores, padding included. Throws ShapeError
+/// ("shape.overflow").
+[[nodiscard]] inline Index packed_elements(Index depth, Index cols, bool as_bfloat16) {
+  const Index panels = (cols + kPackedCols - 1) / kPackedCols;
+  const Index stored_depth = as_bfloat16 ? (depth + 1) / 2 * 2 : depth;
+  return checked_product(checked_product(panels, kPackedCols), stored_depth);
+}
+
 /// A matrix (depth, cols), cut into panels of kPackedCols columns that lie one after another, the
 /// last one padded with zeros. Within a panel a row's 32 elements are side by side, rows follow
 /// each other. As bfloat16, two rows (2k, 2k + 1) are interleaved element by element, which is what

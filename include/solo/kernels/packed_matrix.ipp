@@ -12,7 +12,7 @@ PackedMatrix<T>::PackedMatrix(Index depth, Index cols, bool as_bfloat16)
     : depth_(depth), cols_(cols) {
   const Index panels = (cols + kPackedCols - 1) / kPackedCols;
   const Index stored_depth = as_bfloat16 ? (depth + 1) / 2 * 2 : depth;
-  const Index size = checked_product(checked_product(panels, kPackedCols), stored_depth);
+  const Index size = packed_elements(depth, cols, as_bfloat16);
   // Only what no set_… reaches needs zeros: the last panel, and the pair of an odd depth.
   const Index last = panels == 0 ? 0 : (panels - 1) * kPackedCols * stored_depth;
   if (as_bfloat16) {

@@ -117,11 +117,7 @@ class BaseTensors {
         entry.file->read_part<T>(*entry.info, first * cols,
                                  {piece.data, static_cast<std::size_t>(piece.rows * cols)});
         if (packed.is_bfloat16()) require_bfloat16(piece, entry, first * cols);
-        if (p.pack_order() == PackOrder::transposed) {
-          packed.set_cols(first, piece);
-        } else {
-          packed.set_rows(first, piece);
-        }
+        p.fill_packed(packed, first, piece);
       }
     });
     p.store_packed(std::move(packed));
@@ -240,9 +236,8 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
     TensorRef ref{.name = p->name(), .shape = p->shape()};
     if (ref.name != detail::kHeadName) ref.name.insert(0, detail::kTransformerPrefix);
     if (p->is_packed()) {
-      const Operand<T> from = p->operand();
       Tensor<T>& to = unpacked.emplace_back(p->shape());
-      for (Index i = 0; i < from.rows; ++i) from.copy_row(i, to.data() + i * from.cols);
+      p->operand().copy(to.data());
       ref.data = std::as_const(to).span();
     } else {
       ref.data = p->value().span();

@@ -3,7 +3,7 @@
 
 #include <solo/adapters/modules.hpp>
 #include <solo/autograd/lm_loss.hpp>
-#include <solo/kernels/operand.hpp>
+#include <solo/kernels/packed_matrix.hpp>
 #include <solo/train/memory_forecast.hpp>
 
 #include <algorithm>
@@ -41,9 +41,7 @@ inline constexpr Index kProgramBytes = Index{16} << 20;
     }
     const Index depth = table ? t.shape[1] : t.shape[0];
     const Index cols = table ? t.shape[0] : t.shape[1];
-    const Index stored = half ? (depth + 1) / 2 * 2 : depth;
-    const Index panels = (cols + kPackedCols - 1) / kPackedCols;
-    bytes += checked_product(checked_product(panels * kPackedCols, stored), half ? 2 : 4);
+    bytes += checked_product(packed_elements(depth, cols, half), half ? 2 : 4);
   }
   return bytes;
 }

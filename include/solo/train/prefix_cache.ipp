@@ -5,6 +5,7 @@
 #include <solo/core/config.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/checksum.hpp>
+#include <solo/io/finite.hpp>
 #include <solo/io/safetensors_header.hpp>
 #include <solo/kernels/table.hpp>
 #include <solo/train/prefix_cache.hpp>
@@ -14,28 +15,6 @@
 #include <type_traits>
 
 namespace solo::inline SOLO_ABI {
-
-namespace detail {
-
-/// One element as it is kept.
-template <class Element, Scalar T>
-[[nodiscard]] Element to_kept(T x) {
-  if constexpr (std::is_same_v<Element, bfloat16>) {
-    return to_bfloat16(static_cast<float>(x));
-  } else {
-    return x;
-  }
-}
-template <Scalar T>
-[[nodiscard]] T from_kept(bfloat16 x) {
-  return static_cast<T>(to_float(x));
-}
-template <Scalar T>
-[[nodiscard]] T from_kept(T x) {
-  return x;
-}
-
-}  // namespace detail
 
 template <Scalar T>
 PrefixCache<T>::PrefixCache(GPT2<T>& model, const Dataset& data, const PrefixCacheOptions& options)
@@ -96,8 +75,9 @@ void PrefixCache<T>::pack(const Loaded& loaded, Index first_row) {
   for (Index row = 0; row < layout_.piece(loaded.piece).length; ++row) {
     for (const Tensor<T>& output : computed_) {
       const ConstMatrixView<T> from = output.matrix();
-      to = std::transform(from.row(first_row + row), from.row(first_row + row) + from.cols, to,
-                          [](T x) { return detail::to_kept<Element>(x); });
+      const auto width = static_cast<std::size_t>(from.cols);
+      detail::convert_values(std::span(from.row(first_row + row), width), std::span(to, width));
+      to += from.cols;
     }
   }
 }
@@ -113,8 +93,8 @@ void PrefixCache<T>::unpack(const PrefixLayout::Part& part,
       bytes_of(*loaded).subspan(static_cast<std::size_t>(part.first * row_bytes_)).data());
   for (Index row = part.batch_row; row < part.batch_row + part.length; ++row) {
     for (const MatrixView<T>& output : outputs) {
-      std::transform(from, from + output.cols, output.row(row),
-                     [](Element x) { return detail::from_kept<T>(x); });
+      const auto width = static_cast<std::size_t>(output.cols);
+      detail::convert_values(std::span(from, width), std::span(output.row(row), width));
       from += output.cols;
     }
   }

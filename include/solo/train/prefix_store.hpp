@@ -52,7 +52,7 @@ class PrefixStore {
 
 /// Keeps rows in memory, at most options.max_bytes. Throws ConfigError ("prefix_cache.limit") when
 /// that is not enough for the first piece.
-[[nodiscard]] std::unique_ptr<PrefixStore> make_memory_store(PrefixContents contents,
+[[nodiscard]] std::unique_ptr<PrefixStore> make_memory_store(const PrefixContents& contents,
                                                              const PrefixCacheOptions& options);
 
 /// Keeps rows in options.file, a safetensors file of at most options.max_bytes: tensor "rows"

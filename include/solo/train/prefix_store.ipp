@@ -5,6 +5,7 @@
 #include <solo/io/checksum.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/safetensors.hpp>
+#include <solo/io/safetensors_write.hpp>
 #include <solo/train/prefix_store.hpp>
 
 #include <nlohmann/json.hpp>
@@ -43,9 +44,8 @@ template <class F>
 
 class PrefixMemory final : public PrefixStore {
  public:
-  PrefixMemory(PrefixContents contents, const PrefixCacheOptions& options)
-      : contents_(std::move(contents)) {
-    const Index count = fitting_pieces(contents_, options, "prefix cache in memory",
+  PrefixMemory(const PrefixContents& contents, const PrefixCacheOptions& options) {
+    const Index count = fitting_pieces(contents, options, "prefix cache in memory",
                                        [](Index) { return std::int64_t{0}; });
     pieces_.resize(static_cast<std::size_t>(count));
   }
@@ -65,7 +65,6 @@ class PrefixMemory final : public PrefixStore {
   [[nodiscard]] std::int64_t bytes() const override { return bytes_; }
 
  private:
-  PrefixContents contents_;
   std::vector<std::unique_ptr<std::byte[]>> pieces_;
   std::int64_t bytes_ = 0;
 };
@@ -85,13 +84,7 @@ class PrefixMemory final : public PrefixStore {
   header["rows"] = {{"dtype", std::string(contents.dtype)},
                     {"shape", {rows, contents.row_elements}},
                     {"data_offsets", {table, table + rows * contents.row_bytes}}};
-  std::string text = dump_line(header);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::string beginning(8, '\0');
-  for (std::size_t i = 0; i < beginning.size(); ++i) {
-    beginning[i] = static_cast<char>(text.size() >> (8 * i) & 0xFFU);
-  }
-  return beginning + text;
+  return safetensors_beginning(header);
 }
 
 /// The pieces that a file has room for; throws unless it is a cache of these contents.
@@ -224,9 +217,9 @@ class PrefixFile final : public PrefixStore {
 
 }  // namespace detail
 
-SOLO_INLINE std::unique_ptr<PrefixStore> make_memory_store(PrefixContents contents,
+SOLO_INLINE std::unique_ptr<PrefixStore> make_memory_store(const PrefixContents& contents,
                                                            const PrefixCacheOptions& options) {
-  return std::make_unique<detail::PrefixMemory>(std::move(contents), options);
+  return std::make_unique<detail::PrefixMemory>(contents, options);
 }
 
 SOLO_INLINE std::unique_ptr<PrefixStore> open_file_store(PrefixContents contents,

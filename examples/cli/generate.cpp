@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // solo generate: continuations of prompts.
+#include <solo/data/references.hpp>
 #include <solo/generate/generate.hpp>
 #include <solo/text/lines.hpp>
 
 #include "model_arguments.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -15,7 +17,10 @@ struct GenerateArguments {
   ModelArguments model;
   std::string prompt;
   std::filesystem::path input;
+  std::string format = "automatic";
   std::string separator;
+  std::string beam_style = "transformers";
+  Index batch_size = GenerateOptions{}.batch_size;
   bool stream = false;
   GenerateOptions generation;
   CLI::App* app = nullptr;
@@ -36,6 +41,10 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
   app.add_option("--max-new-tokens", o.max_new_tokens, "tokens to make at most (64)")
       ->check(CLI::NonNegativeNumber);
   add_optional(app, "--num-beams", o.num_beams, "beams; 1: greedy or sampling (1)");
+  app.add_option("--beam-style", arguments.beam_style,
+                 "whose beam search: transformers or lora, the LoRA paper's")
+      ->check(CLI::IsMember({"transformers", "lora"}))
+      ->capture_default_str();
   add_optional(app, "--length-penalty", o.length_penalty,
                "of beams: score = sum of log p / length^penalty (1)");
   add_optional(app, "--no-repeat-ngram-size", o.no_repeat_ngram_size,
@@ -61,6 +70,10 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
       ->check([](const std::string& text) {
         return text.empty() ? std::string("the string is empty") : std::string();
       });
+  app.add_option("--batch-size", arguments.batch_size,
+                 "prompts decoded together, which changes no result; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_flag("--stream", arguments.stream, "print the text of one --prompt as it grows");
 }
 
@@ -71,12 +84,12 @@ struct Prompts {
   bool separator;
   std::vector<std::vector<int>> ids = {};
 
-  void add_text(std::string_view text) {
+  void add_text(std::string_view text, const EncodeOptions& options = {}) {
     if (!tokenizer) {
       fail<ConfigError>("tokenizer.missing",
                         "a text prompt needs tokenizer files in the model folder");
     }
-    ids.push_back(tokenizer->encode(text));
+    ids.push_back(tokenizer->encode(text, options));
     if (!separator) return;
     if (tokenizer->eos_token_id() < 0) {
       fail<ConfigError>("tokenizer.eos", "--separator eos: the tokenizer has no <|endoftext|>");
@@ -84,7 +97,14 @@ struct Prompts {
     ids.back().push_back(tokenizer->eos_token_id());
   }
 
-  void add_file(const std::filesystem::path& path) {
+  /// The distinct contexts of an E2E or LoRA file.
+  void add_contexts(const std::filesystem::path& path, DataFormat format) {
+    for (const ReferenceGroup& group : read_reference_groups(path, format)) {
+      add_text(group.context, {.special_tokens = false});
+    }
+  }
+
+  void add_lines(const std::filesystem::path& path) {
     LineReader lines(path, {.allow_fifo = true});
     std::string_view line;
     while (lines.next_record(line)) {
@@ -104,6 +124,18 @@ struct Prompts {
       }
     }
   }
+
+  void add_file(const std::filesystem::path& path, DataFormat format) {
+    const bool csv = path.extension() == ".csv";
+    if (format == DataFormat::automatic && (csv || path.extension() == ".txt")) {
+      format = csv ? DataFormat::csv : DataFormat::txt;
+    }
+    if (format == DataFormat::csv || format == DataFormat::txt) {
+      add_contexts(path, format);
+    } else {
+      add_lines(path);
+    }
+  }
 };
 
 void check_usage(const GenerateArguments& arguments, const Common& common) {
@@ -117,6 +149,19 @@ void check_usage(const GenerateArguments& arguments, const Common& common) {
   }
 }
 
+/// The options as said, with the end tokens of the style.
+GenerateOptions generation_options(const GenerateArguments& arguments,
+                                   const std::optional<Tokenizer>& tokenizer) {
+  GenerateOptions options = arguments.generation;
+  if (tokenizer) options.tokenizer = &*tokenizer;
+  if (arguments.beam_style == "lora") {
+    options.beam_style = BeamStyle::lora;
+    // The LoRA paper's decoder adds an end token, GPT-2's 628.
+    if (tokenizer) options.extra_end_tokens = {tokenizer->token_id("\n\n")};
+  }
+  return options;
+}
+
 /// Says which options mean nothing, as transformers does.
 void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>& model,
                           const GenerateOptions& options) {
@@ -128,7 +173,8 @@ void warn_of_idle_options(const GenerateArguments& arguments, const GPT2<float>&
       warn(concat(option, " has no effect without --do-sample"));
     }
   }
-  if (beams == 1 && arguments.given("--length-penalty")) {
+  const bool has_beams = beams > 1 || options.beam_style == BeamStyle::lora;
+  if (!has_beams && arguments.given("--length-penalty")) {
     warn("--length-penalty has no effect without --num-beams");
   }
 }
@@ -150,10 +196,12 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
   if (arguments.given("--prompt")) {
     prompts.add_text(arguments.prompt);
   } else {
-    prompts.add_file(arguments.input);
+    prompts.add_file(arguments.input, parse_data_format(arguments.format));
   }
-  GenerateOptions options = arguments.generation;
-  if (tokenizer) options.tokenizer = &*tokenizer;
+  GenerateOptions options = generation_options(arguments, tokenizer);
+  options.batch_size = arguments.batch_size > 0
+                           ? arguments.batch_size
+                           : std::max<Index>(1, static_cast<Index>(prompts.ids.size()));
   if (arguments.stream) {
     options.on_token = [](std::string_view piece) {
       print(piece);
@@ -185,13 +233,21 @@ Command add_generate(CLI::App& program, Common& common) {
   arguments->model.add_to(app);
   app.add_option("--prompt", arguments->prompt, "one prompt");
   add_path(app, "--input", arguments->input,
-           "JSON lines {\"prompt\"} or {\"input_ids\"}; JSON lines out: of the first prompt all "
-           "its sequences, the best first, then of the next");
+           "JSON lines {\"prompt\"} or {\"input_ids\"}, or E2E .csv or context||completion .txt: "
+           "each distinct context once; JSON lines out: of the first prompt all its sequences, the "
+           "best first, then of the next");
+  app.add_option("--format", arguments->format, "of the --input; automatic: by extension")
+      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}))
+      ->capture_default_str();
   add_generation_options(app, *arguments);
   app.add_option("--separator", arguments->separator,
                  "what follows a prompt: eos or none (as the adapter was trained)")
       ->check(CLI::IsMember({"eos", "none"}));
-  return {&app, [arguments, &common] { run_generate(*arguments, common); }};
+  return {&app, [arguments, &common] { run_generate(*arguments, common); },
+          [arguments, &common] {
+            check_usage(*arguments, common);
+            (void)detail::decoding_rules(arguments->generation, {});
+          }};
 }
 
 }  // namespace solo::cli

@@ -151,6 +151,11 @@ std::string examples_of(const std::string& command) {
        "  echo '[15496, 11, 995]' | solo tokenize --tokenizer gpt2 --decode\n"},
       {"tokenizer-train",
        "  solo tokenizer-train --input a.txt b.jsonl --vocab-size 8192 --output bpe\n"},
+      {"evaluate", "  solo evaluate --references refs.txt --hypotheses texts.txt --json\n"},
+      {"compare",
+       "  solo compare --plan plan.json --output comparison\n"
+       "  solo compare --recipe lora-e2e --model gpt2-medium --train train.txt \\\n"
+       "      --valid valid.txt --test test.txt --output comparison\n"},
       {"merge", "  solo merge --model gpt2 --adapter out --output merged\n"},
       {"params",
        "  solo params --size gpt2 --method solo --rank 64\n"

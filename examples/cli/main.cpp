@@ -72,9 +72,9 @@ int run_program(int argc, char** argv) {
   Common common;
   common.command.assign(argv, argv + argc);
   std::vector<Command> commands;
-  for (const auto add :
-       {add_train, add_pretrain, add_generate, add_score, add_tokenize, add_tokenizer_train,
-        add_merge, add_params, add_inspect, add_doctor, add_completion}) {
+  for (const auto add : {add_train, add_pretrain, add_generate, add_score, add_tokenize,
+                         add_tokenizer_train, add_evaluate, add_compare, add_merge, add_params,
+                         add_inspect, add_doctor, add_completion}) {
     commands.push_back(add(program, common));
   }
   for (const Command& command : commands) {

@@ -2,6 +2,7 @@
 #include "method_options.hpp"
 
 #include <solo/io/json_fields.hpp>
+#include <solo/train/lora_e2e.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -166,6 +167,8 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
        [](L& c, Text& o, Text& t) { c.use_rslora = parse_bool(o, t); }},
       {"--dora", "lora: weight-decomposed (DoRA)", "", nullptr,
        [](L& c, Text& o, Text& t) { c.use_dora = parse_bool(o, t); }},
+      {"--equal-init", "lora: all blocks begin with the same A, as in LoRA's code", "BOOL", nullptr,
+       [](L& c, Text& o, Text& t) { c.equal_init = parse_bool(o, t); }},
       {"--lora-bias", "lora: a bias in B", "", nullptr,
        [](L& c, Text& o, Text& t) { c.lora_bias = parse_bool(o, t); }},
   };
@@ -239,6 +242,10 @@ MethodOptions::MethodOptions(CLI::App& app) {
   app.add_option("--method", method_, "what trains")
       ->required()
       ->check(CLI::IsMember({"solo", "lora", "full", "bitfit", "ln_tuning"}));
+  app.add_option("--recipe", recipe_,
+                 "whose training and adapter: options given as well win. lora-e2e: LoRA's on E2E")
+      ->check(CLI::IsMember({"none", "lora-e2e"}))
+      ->capture_default_str();
   for (const Field& field : fields()) {
     const auto store = [this, name = field.name](const std::string& text) { values_[name] = text; };
     CLI::Option* option = nullptr;
@@ -274,7 +281,9 @@ std::vector<std::string> trained_parts(const std::filesystem::path& folder) {
 MethodConfig MethodOptions::config() const {
   MethodConfig config;
   if (method_ == "solo") config = SoloConfig{};
-  if (method_ == "lora") config = LoraConfig{};
+  if (method_ == "lora") {
+    config = recipe() == Recipe::lora_e2e ? lora_e2e_adapter() : LoraConfig{};
+  }
   if (method_ == "bitfit") config = BitFitConfig{};
   if (method_ == "ln_tuning") config = LayerNormConfig{};
   for (const Field& field : fields()) {

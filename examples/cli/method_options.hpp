@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/adapters/adapters.hpp>
+#include <solo/train/recipe.hpp>
 
 #include "program.hpp"
 
@@ -30,8 +31,10 @@ class MethodOptions {
   explicit MethodOptions(CLI::App& app);
 
   [[nodiscard]] const std::string& method() const noexcept { return method_; }
-  /// The configuration that the options ask for. Throws UsageError for an option that the method
-  /// does not have, ConfigError for a value out of its range.
+  [[nodiscard]] Recipe recipe() const { return recipe_from_name(recipe_); }
+  /// The configuration that the options ask for, or the recipe where they do not say. Throws
+  /// UsageError for an option that the method does not have, ConfigError for a value out of its
+  /// range.
   [[nodiscard]] MethodConfig config() const;
   /// The configuration of an adapter folder of this method; an option that says something else is
   /// a ConfigError, except --dropout.
@@ -41,6 +44,7 @@ class MethodOptions {
 
  private:
   std::string method_;
+  std::string recipe_ = "none";
   std::map<std::string, std::string> values_;  // by option name, as given
 };
 

@@ -12,6 +12,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,9 @@ class UsageError : public std::runtime_error {
 /// A command of the program: its options in CLI11, and what it does.
 struct Command {
   CLI::App* app = nullptr;
-  std::function<void()> run;
+  std::function<void()> run = {};
+  /// Throws what run() would say about the parsed options alone; for commands that others run.
+  std::function<void()> check = {};
 };
 
 /// Adds a subcommand with the common options and --config. Every option may be given once.
@@ -58,6 +61,10 @@ CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& de
 void print(std::string_view text);
 /// One line of JSON on stdout.
 void print_line(const Json& value);
+/// The number, or null.
+inline Json or_null(const std::optional<double>& x) {
+  return x ? Json(*x) : Json(nullptr);
+}
 /// A line on stderr that begins with "warning: ".
 void warn(std::string_view text);
 /// Words as a shell reads them, quoted where need be.
@@ -79,6 +86,8 @@ Command add_tokenizer_train(CLI::App& program, Common& common);
 Command add_merge(CLI::App& program, Common& common);
 Command add_params(CLI::App& program, Common& common);
 Command add_inspect(CLI::App& program, Common& common);
+Command add_compare(CLI::App& program, Common& common);
+Command add_evaluate(CLI::App& program, Common& common);
 Command add_doctor(CLI::App& program, Common& common);
 Command add_completion(CLI::App& program, Common& common);
 

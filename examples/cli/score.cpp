@@ -46,8 +46,8 @@ void accumulate_gradients(GPT2<T>& model, const Dataset& data, Index batch_size)
     std::iota(indices.begin(), indices.end(), begin);
     const Batch batch = data.batch_of(indices);
     if (batch.scored_tokens == 0) continue;
-    const Var<T> loss =
-        model.loss(tape, batch, {.normalizer = data.scored_tokens(), .training = false});
+    const Var<T> loss = model.loss(
+        tape, batch, {.normalizer = static_cast<double>(data.scored_tokens()), .training = false});
     tape.backward(loss);
   }
 }

@@ -2,6 +2,7 @@
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
 #include <solo/text/tokenizer.hpp>
+#include <solo/train/lora_e2e.hpp>
 
 #include "method_options.hpp"
 #include "model_arguments.hpp"
@@ -26,34 +27,39 @@ struct TrainArguments {
   bool completion_only = true;
   Index max_length = 0;
   std::string save_dtype = "float32";
+  std::int64_t link_statistics_steps = 0;
 };
 
 Dataset load_data(const TrainArguments& options, const std::filesystem::path& file,
                   const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
+  Index max_length = options.max_length;
+  if (max_length == 0 && options.method->recipe() == Recipe::lora_e2e) {
+    max_length = std::min(kLoraE2eMaxLength, config.n_positions);
+  }
   const DatasetOptions data_options{.format = parse_data_format(options.format),
                                     .separator = parse_separator(options.separator),
                                     .completion_only = options.completion_only,
-                                    .max_length = options.max_length,
+                                    .max_length = max_length,
                                     .n_positions = config.n_positions,
                                     .vocab_size = config.vocab_size};
   Dataset data = tokenizer ? Dataset::from_file(file, *tokenizer, data_options)
                            : Dataset::from_ids_file(file, data_options);
   if (data.truncated() > 0) {
-    warn(concat(display_name(file), ": ", data.truncated(), " sequences truncated to ",
-                options.max_length, " tokens"));
+    warn(concat(display_name(file), ": ", data.truncated(), " sequences truncated to ", max_length,
+                " tokens"));
   }
   return data;
 }
 
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
-void attach(GPT2<float>& model, const TrainArguments& options) {
+void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t seed) {
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
   std::visit(
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
-          if constexpr (requires { c.seed; }) c.seed = options.training->parsed().seed;
+          if constexpr (requires { c.seed; }) c.seed = seed;
           model.add_adapter(kAdapterName, c);
         }
       },
@@ -76,23 +82,33 @@ std::string extra_args(const TrainArguments& options) {
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
   std::string targets = options.method->given("--target-modules");
-  if (targets.empty() && !options.model.adapter.empty()) {
-    for (const std::string& part : trained_parts(options.model.adapter)) {
-      targets += (targets.empty() ? "" : ",") + part;
+  if (targets.empty()) {
+    const bool recipe = options.method->recipe() == Recipe::lora_e2e;
+    std::vector<std::string> parts;
+    if (!options.model.adapter.empty()) {
+      parts = trained_parts(options.model.adapter);
+    } else if (recipe && options.method->method() == "lora") {
+      parts = lora_e2e_adapter().target_modules.names();
     }
+    targets = CLI::detail::join(parts, ",");
   }
   if (!targets.empty()) extra["target_modules"] = targets;
   return dump_line(extra);
 }
 
 TrainerOptions trainer_options(const TrainArguments& options) {
-  TrainerOptions t = options.training->trainer_options(options.output);
+  TrainerOptions t = options.training->trainer_options(options.output, options.method->recipe());
   if (options.method->method() == "full") {
-    if (!options.training->learning_rate_given()) t.learning_rate = 5e-5;
+    const bool plain = t.recipe == Recipe::none;
+    if (plain && !options.training->learning_rate_given()) t.learning_rate = 5e-5;
     if (options.model.dtype == "bfloat16") {
       throw UsageError("--dtype bfloat16 is for frozen weights; --method full trains them");
     }
     if (!options.model.adapter.empty()) throw UsageError("--adapter is not for --method full");
+  }
+  if (options.link_statistics_steps > 0 && options.method->method() != "solo") {
+    throw UsageError(
+        concat("--link-statistics-steps: --method ", options.method->method(), " has no links"));
   }
   t.extra_args = extra_args(options);
   t.validate();
@@ -110,8 +126,9 @@ void run_train(const TrainArguments& options, const Common& common) {
   ModelArguments base = options.model;
   base.adapter.clear();
   GPT2<float> model = base.load<float>(common);
-  attach(model, options);
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
+  attach(model, options, training.seed);
+  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet,
+                                              options.link_statistics_steps);
 
   if (model.adapter_names().empty()) {
     model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
@@ -122,6 +139,14 @@ void run_train(const TrainArguments& options, const Common& common) {
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
+}
+
+/// What can be said before data and tensors are read.
+void check_train(const TrainArguments& options) {
+  (void)trainer_options(options);
+  const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
+  MethodConfig config = options.method->config();
+  if (const auto* const solo = std::get_if<SoloConfig>(&config)) solo->validate(base);
 }
 
 }  // namespace
@@ -146,11 +171,15 @@ Command add_train(CLI::App& program, Common& common) {
                "score completions only, where there is a prompt (default)");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
       ->check(CLI::PositiveNumber);
+  app.add_option("--link-statistics-steps", o->link_statistics_steps,
+                 "steps between lines of links.jsonl: what each Solo link does; 0: off")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--save-dtype", o->save_dtype, "of a saved model")
       ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
       ->capture_default_str();
   o->training = std::make_unique<TrainingOptions>(app, TrainerOptions{.eval_on_start = true});
-  return {&app, [o, &common] { run_train(*o, common); }};
+  return {&app, [o, &common] { run_train(*o, common); }, [o] { check_train(*o); }};
 }
 
 }  // namespace solo::cli

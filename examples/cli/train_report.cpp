@@ -2,40 +2,24 @@
 #include "train_report.hpp"
 
 #include <solo/io/file.hpp>
+#include <solo/train/link_log.hpp>
 #include <solo/train/progress.hpp>
 
+#include "number_text.hpp"
 #include "stop_signals.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iostream>
+#include <numeric>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace solo::cli {
 namespace {
 
-std::string with_commas(Index n) {
-  std::string digits = std::to_string(n);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
-    digits.insert(static_cast<std::size_t>(i), ",");
-  }
-  return digits;
-}
-
-std::string fixed(double x, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, x);
-  return text.data();
-}
-
 std::string fixed_or_dash(const std::optional<double>& x, int digits) {
   return x ? fixed(*x, digits) : "–";
-}
-
-Json or_null(const std::optional<double>& x) {
-  return x ? Json(*x) : Json(nullptr);
 }
 
 Json prefix_cache_json(const std::optional<PrefixCacheInfo>& info) {
@@ -95,6 +79,14 @@ class EpochClock {
   std::int64_t epoch_ = 0;
   double examples_ = 0.0;
 };
+
+/// A batch of the first examples, all their rows.
+Batch first_examples(const Dataset& data) {
+  constexpr Index kExamples = 8;
+  std::vector<Index> numbers(static_cast<std::size_t>(std::min(kExamples, data.size())));
+  std::iota(numbers.begin(), numbers.end(), Index{0});
+  return data.batch_of(numbers, {.keep_last = true});
+}
 
 /// Bytes of the tensors a run saved.
 std::uintmax_t saved_bytes(const std::filesystem::path& output, const GPT2<float>& model) {
@@ -181,8 +173,14 @@ void ProgressPrinter::finish() {
 
 FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
                                 const Dataset& train, const std::optional<Dataset>& valid,
-                                bool quiet) {
+                                bool quiet, std::int64_t link_statistics_steps) {
   Trainer<float> trainer(model, options);
+  std::optional<LinkLog<float>> links;
+  if (link_statistics_steps > 0) {
+    links.emplace(trainer, model,
+                  LinkLogOptions{.batch = first_examples(valid ? *valid : train),
+                                 .steps = link_statistics_steps});
+  }
   ProgressPrinter progress(quiet, trainable_line(model));
   EpochClock clock;
   trainer.on_step([&](const StepInfo& info) {
@@ -195,6 +193,7 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
   const auto begin = std::chrono::steady_clock::now();
   TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  if (links) links->finish(result);
   progress.finish();
   if (result.prefix_cache && result.prefix_cache->rows_left_out > 0) {
     warn(concat("prefix cache: ", result.prefix_cache->rows_left_out,

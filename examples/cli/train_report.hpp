@@ -55,10 +55,11 @@ struct FinishedRun {
   std::optional<double> last_epoch_examples_per_second = {};
 };
 
-/// Trains with progress on stderr; a signal stops the run as request_stop() does.
+/// Trains with progress on stderr; a signal stops the run as request_stop() does. With
+/// `link_statistics_steps` links.jsonl is written, about the first examples.
 FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
                                 const Dataset& train, const std::optional<Dataset>& valid,
-                                bool quiet);
+                                bool quiet, std::int64_t link_statistics_steps = 0);
 
 /// Writes report.md into the output folder.
 void write_report(const std::filesystem::path& output, const GPT2<float>& model,

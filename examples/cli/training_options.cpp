@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "training_options.hpp"
 
+#include <solo/train/lora_e2e.hpp>
+
 namespace solo::cli {
 namespace {
 constexpr const char* kGroup = "Training";
@@ -9,34 +11,39 @@ constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
 
 TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
     : options_(std::move(defaults)),
+      optimizer_(to_string(options_.optimizer)),
       scheduler_(to_string(options_.lr_scheduler)),
       prefix_cache_max_mb_(options_.prefix_cache.max_bytes / kMegabyte) {
   TrainerOptions& t = options_;
   const std::string group = kGroup;
-  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
-    return app.add_option(name, value, help)->group(group)->capture_default_str();
+  const auto add = [&](const std::string& name, auto TrainerOptions::*member,
+                       const std::string& help) {
+    auto* const option = app.add_option(name, t.*member, help)->group(group)->capture_default_str();
+    remember(option, member);
+    return option;
   };
-  auto* const epochs = add("--epochs", t.epochs, "passes over the data");
-  add("--max-steps", t.max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
-  add("--batch-size", t.batch_size, "sequences a batch");
-  add("--gradient-accumulation-steps", t.gradient_accumulation_steps, "batches a step");
+  using T = TrainerOptions;
+  auto* const epochs = add("--epochs", &T::epochs, "passes over the data");
+  add("--max-steps", &T::max_steps, "optimizer steps, instead of epochs")->excludes(epochs);
+  add("--batch-size", &T::batch_size, "sequences a batch");
+  add("--gradient-accumulation-steps", &T::gradient_accumulation_steps, "batches a step");
+  add_names(app);
   learning_rate_ =
-      add("--learning-rate", t.learning_rate, "learning rate (train --method full: 5e-5)");
-  add("--weight-decay", t.weight_decay, "of all but norms and biases");
-  add("--adam-beta1", t.adam_beta1, "decay of AdamW's mean of gradients");
-  add("--adam-beta2", t.adam_beta2, "decay of AdamW's mean of their squares");
-  add("--adam-epsilon", t.adam_epsilon, "added to the root of the latter");
-  add("--lr-scheduler", scheduler_, "schedule of the learning rate")
-      ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}));
-  add("--warmup-steps", t.warmup_steps, "steps of linear warm-up");
-  add("--max-grad-norm", t.max_grad_norm, "clip the gradient's norm; 0: off");
-  add("--label-smoothing", t.label_smoothing, "share spread over the whole vocabulary");
-  add_seed(app, t.seed, "of batches, dropout and initial values")->group(group);
-  add("--logging-steps", t.logging_steps, "steps between log entries");
-  add("--eval-steps", t.eval_steps, "steps between evaluations; 0: at the end only");
-  add("--save-steps", t.save_steps, "steps between checkpoints; 0: only when stopped by Ctrl-C");
-  add("--save-total-limit", t.save_total_limit, "checkpoints that are kept; 0: all");
-  add("--early-stopping", t.early_stopping,
+      add("--learning-rate", &T::learning_rate, "learning rate (train --method full: 5e-5)");
+  add("--weight-decay", &T::weight_decay, "of all but norms and biases");
+  add("--adam-beta1", &T::adam_beta1, "decay of AdamW's mean of gradients");
+  add("--adam-beta2", &T::adam_beta2, "decay of AdamW's mean of their squares");
+  add("--adam-epsilon", &T::adam_epsilon, "added to the root of the latter");
+  add("--warmup-steps", &T::warmup_steps, "steps of linear warm-up");
+  add("--max-grad-norm", &T::max_grad_norm, "clip the gradient's norm; 0: off");
+  add("--label-smoothing", &T::label_smoothing, "share spread over the whole vocabulary");
+  auto* const seed = add_seed(app, t.seed, "of batches, dropout and initial values");
+  remember(seed->group(group), &T::seed);
+  add("--logging-steps", &T::logging_steps, "steps between log entries");
+  add("--eval-steps", &T::eval_steps, "steps between evaluations; 0: at the end only");
+  add("--save-steps", &T::save_steps, "steps between checkpoints; 0: only when stopped by Ctrl-C");
+  add("--save-total-limit", &T::save_total_limit, "checkpoints that are kept; 0: all");
+  add("--early-stopping", &T::early_stopping,
       "stop after so many evaluations without a lower eval_loss; 0: never");
   app.add_flag("--load-best-model-at-end", t.load_best_model_at_end,
                "keep the checkpoint of the lowest eval_loss and return to it at the end")
@@ -66,6 +73,22 @@ TrainingOptions::TrainingOptions(CLI::App& app, TrainerOptions defaults)
       ->group(group);
 }
 
+void TrainingOptions::add_names(CLI::App& app) {
+  auto* const optimizer =
+      app.add_option("--optimizer", optimizer_,
+                     "AdamW of torch, or of LoRA's code (which decays all that trains)")
+          ->check(CLI::IsMember({"adamw", "adamw_lora_nlg"}))
+          ->group(kGroup)
+          ->capture_default_str();
+  remember(optimizer, &TrainerOptions::optimizer);
+  auto* const scheduler =
+      app.add_option("--lr-scheduler", scheduler_, "schedule of the learning rate")
+          ->check(CLI::IsMember({"linear", "cosine", "constant", "constant_with_warmup"}))
+          ->group(kGroup)
+          ->capture_default_str();
+  remember(scheduler, &TrainerOptions::lr_scheduler);
+}
+
 void TrainingOptions::add_prefix_cache(CLI::App& app) {
   const auto add = [&](const std::string& name, auto& value, const std::string& help) {
     return app.add_option(name, value, help)->group(kGroup)->capture_default_str();
@@ -92,9 +115,18 @@ bool TrainingOptions::learning_rate_given() const {
   return learning_rate_->count() > 0;
 }
 
-TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& output) const {
+TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& output,
+                                                Recipe recipe) const {
   TrainerOptions t = options_;
+  t.optimizer = adamw_variant_from_name(optimizer_);
   t.lr_scheduler = lr_scheduler_from_name(scheduler_);
+  if (recipe == Recipe::lora_e2e) {
+    TrainerOptions followed = lora_e2e_options(t);
+    for (const Field& field : fields_) {
+      if (field.option->count() > 0) field.copy(followed, t);
+    }
+    t = std::move(followed);
+  }
   t.shuffle = !no_shuffle_;
   t.output_dir = output;
   t.resume = resume_->count() > 0;

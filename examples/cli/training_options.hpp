@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,17 +24,32 @@ class TrainingOptions {
   TrainingOptions(const TrainingOptions&) = delete;
   TrainingOptions& operator=(const TrainingOptions&) = delete;
 
-  [[nodiscard]] const TrainerOptions& parsed() const noexcept { return options_; }
   [[nodiscard]] bool learning_rate_given() const;
-  /// The options as said, with this output folder. Throws UsageError for an --lr-multiplier that is
-  /// no NAME=FACTOR, IoError ("io.directory") when `output` is there and no folder; ranges are for
-  /// TrainerOptions::validate().
-  [[nodiscard]] TrainerOptions trainer_options(const std::filesystem::path& output) const;
+  /// The options as said, with this output folder; those of the recipe where nothing is said.
+  /// Throws UsageError for an --lr-multiplier that is no NAME=FACTOR, IoError ("io.directory") when
+  /// `output` is there and no folder; ranges are for TrainerOptions::validate().
+  [[nodiscard]] TrainerOptions trainer_options(const std::filesystem::path& output,
+                                               Recipe recipe = Recipe::none) const;
 
  private:
+  /// An option that recipes have a value of.
+  struct Field {
+    const CLI::Option* option;
+    std::function<void(TrainerOptions& to, const TrainerOptions& from)> copy;
+  };
+
+  template <class M>
+  void remember(const CLI::Option* option, M TrainerOptions::*member) {
+    fields_.push_back({option, [member](TrainerOptions& to, const TrainerOptions& from) {
+                         to.*member = from.*member;
+                       }});
+  }
+  void add_names(CLI::App& app);
   void add_prefix_cache(CLI::App& app);
 
   TrainerOptions options_;
+  std::vector<Field> fields_;
+  std::string optimizer_;
   std::string scheduler_;
   std::vector<std::string> multipliers_;
   bool no_shuffle_ = false;

@@ -12,6 +12,7 @@
 #include <solo/generate/generate.hpp>
 #include <solo/io/io.hpp>
 #include <solo/kernels/kernels.hpp>
+#include <solo/metrics/metrics.hpp>
 #include <solo/nn/nn.hpp>
 #include <solo/ops/ops.hpp>
 #include <solo/optim/optim.hpp>

@@ -91,6 +91,9 @@ int main() {
                                 .min_p = 0.01,
                                 .num_return_sequences = 2});
   check_generation("beams", {.num_beams = 4, .no_repeat_ngram_size = 3});
+  check_generation(
+      "lora beams",
+      {.num_beams = 4, .beam_style = solo::BeamStyle::lora, .no_repeat_ngram_size = 3});
   check_generation("beam sampling", {.num_beams = 3, .do_sample = true, .top_p = 0.95});
   const auto tokenizer = solo::Tokenizer::from_pretrained(solo::test::tokenizer_dir());
   check_generation("stop strings",

@@ -36,7 +36,7 @@ const std::map<std::string, std::set<std::string>>& allowed_folders() {
       {"io", {"core"}},
       {"text", {"core", "io"}},
       {"data", {"core", "io", "text"}},
-      {"metrics", {"core"}},
+      {"metrics", {"core", "io", "text", "data"}},
       {"nn", before_nn},
       {"adapters", with(before_nn, {"nn"})},
       {"generate", with(before_nn, {"nn"})},

@@ -86,6 +86,7 @@ TEST_CASE("names of test cases suit ctest", "[architecture]") {
     for (const std::string& test : matches(text, name)) {
       INFO(entry.path().filename().string() << ": " << test);
       CHECK(test.find_first_of("[];\\*\"$") == std::string::npos);
+      CHECK(test.rfind("-", 0) != 0);  // ctest would give it as an option
       CHECK(seen.insert(test).second);
     }
   }

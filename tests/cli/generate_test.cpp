@@ -8,6 +8,7 @@ using namespace solo;
 using test::check_error;
 using test::kModel;
 using test::Outcome;
+using test::slurp;
 using test::solo_program;
 
 namespace {
@@ -70,6 +71,77 @@ TEST_CASE("generate: options mean what they mean in the library, sequences follo
          "--eos-token-id", "-1"});
 }
 
+TEST_CASE("generate: --beam-style lora decodes each context of a data file once") {
+  SOLO_NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string folder = test::model_with_tokenizer(dir);
+  const auto model = GPT2<float>::from_pretrained(folder);
+  const auto tokenizer = Tokenizer::from_pretrained(folder);
+  const std::string csv = dir.path() / "test.csv";
+  std::ofstream(csv) << "mr,ref\nname[Old Mill],It is.\nname[B],B is.\nname[Old Mill],Yes.\n";
+  const std::string meanings = dir.path() / "meanings.csv";
+  std::ofstream(meanings) << "MR\nname[Old Mill]\nname[B]\n";
+  const std::string txt = dir.path() / "test.data";
+  std::ofstream(txt) << "name : Old Mill||It is .\nname : B||B is .\nname : Old Mill||Yes .\n";
+  std::vector<std::vector<int>> prompts = {tokenizer.encode("name : Old Mill"),
+                                           tokenizer.encode("name : B")};
+  for (std::vector<int>& ids : prompts) ids.push_back(tokenizer.eos_token_id());
+  const auto wanted = generate_ids(model, prompts,
+                                   {.max_new_tokens = 20,
+                                    .num_beams = 5,
+                                    .beam_style = BeamStyle::lora,
+                                    .length_penalty = 0.8,
+                                    .no_repeat_ngram_size = 4,
+                                    .extra_end_tokens = {tokenizer.token_id("\n\n")}});
+  const auto check = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", "--model", folder, "--separator", "eos",
+                               "--max-new-tokens", "20", "--num-beams", "5", "--beam-style", "lora",
+                               "--length-penalty", "0.8", "--no-repeat-ngram-size", "4"});
+    std::vector<std::vector<int>> printed;
+    for (const Json& line : json_lines(solo_program(dir, more))) {
+      printed.push_back(line.at("output_ids").get<std::vector<int>>());
+    }
+    CHECK(printed == wanted);
+  };
+  check({"--input", csv});
+  check({"--input", csv, "--batch-size", "0"});
+  check({"--input", meanings, "--batch-size", "1"});
+  check({"--input", txt, "--format", "txt"});
+}
+
+TEST_CASE("generate: with --beam-style lora the token of an empty line ends a text") {
+  SOLO_NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::filesystem::path folder = test::model_with_tokenizer(dir);
+  // The vocabulary has no such token: "Ġ Ð" becomes "Ċ Ċ", with a number that the model likes.
+  Json vocabulary = parse_json(slurp(folder / "vocab.json"), "vocab.json");
+  vocabulary[":"] = vocabulary.at("ĠÐ");
+  vocabulary.erase("ĠÐ");
+  vocabulary["ĊĊ"] = 25;
+  std::ofstream(folder / "vocab.json") << vocabulary;
+  std::string merges = slurp(folder / "merges.txt");
+  merges.replace(merges.find("\nĠ Ð\n"), std::string("\nĠ Ð\n").size(), "\nĊ Ċ\n");
+  std::ofstream(folder / "merges.txt") << merges;
+  const auto tokenizer = Tokenizer::from_pretrained(folder);
+  REQUIRE(tokenizer.token_id("\n\n") == 25);
+  const auto printed = [&](const char* style) {
+    const Outcome o =
+        solo_program(dir, {"generate", "--model", folder, "--prompt", "name", "--num-beams", "5",
+                           "--length-penalty", "0", "--max-new-tokens", "20", "--eos-token-id",
+                           "-1", "--beam-style", style, "--json"});
+    return json_lines(o).at(0);
+  };
+  const Json ended = printed("lora");
+  const auto ids = ended.at("output_ids").get<std::vector<int>>();
+  CHECK(ids.size() < 20);
+  CHECK(ids.back() == 25);
+  CHECK(std::count(ids.begin(), ids.end(), 25) == 1);
+  CHECK(ended.at("text").get<std::string>().find("\n\n") == std::string::npos);
+  const auto others = printed("transformers").at("output_ids").get<std::vector<int>>();
+  CHECK(others.size() == 20);
+  CHECK(std::count(others.begin(), others.end(), 25) > 1);
+}
+
 TEST_CASE("generate: --stream prints the text that is printed without it, --stop may be repeated") {
   SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
@@ -108,10 +180,15 @@ TEST_CASE("generate: wrong options") {
   check_error(with({"--num-beams", "2", "--num-return-sequences", "3"}), 1, "at most num_beams 2");
   check_error(with({"--num-return-sequences", "2"}), 1, "num_return_sequences");
   check_error(with({"--num-beams", "2", "--stream"}), 1, "on_token");
+  check_error(with({"--beam-style", "lora", "--do-sample"}), 1, "do_sample");
+  check_error(with({"--beam-style", "other"}), 2, "--beam-style");
+  check_error(with({"--batch-size", "-1"}), 2, "--batch-size");
   check_error(with({"--num-beams", "2.5"}), 2, "--num-beams");
   check_error(with({"--stop", ""}), 2, "--stop");
   check_error(with({"--stream", "--json"}), 2, "--stream");
   check_error(with({"--seed", "-1"}), 2, "--seed");
+  CHECK(
+      with({"--beam-style", "lora", "--length-penalty", "2", "--max-new-tokens", "2"}).err.empty());
   const Outcome idle = with({"--top-k", "5", "--max-new-tokens", "2"});
   CHECK(idle.status == 0);
   CHECK(idle.err == "warning: --top-k has no effect without --do-sample\n");

@@ -51,12 +51,10 @@ inline bool limit_resources() {
   return limit(RLIMIT_STACK, rlim_t{8} << 20U) && limit(RLIMIT_CPU, 120);
 }
 
-/// Runs arguments[0], with `input` on stdin; its streams are kept in `folder`.
-inline Outcome run_program(const TempDir& folder, std::vector<std::string> arguments,
+/// Starts arguments[0], with `input` on stdin; its streams are kept in `folder`.
+inline pid_t start_program(const TempDir& folder, std::vector<std::string> arguments,
                            const std::string& input = {}) {
   const std::filesystem::path in = folder.path() / "stdin";
-  const std::filesystem::path out = folder.path() / "stdout";
-  const std::filesystem::path err = folder.path() / "stderr";
   std::ofstream(in) << input;
   std::vector<char*> argv;
   for (std::string& a : arguments) argv.push_back(a.data());
@@ -68,16 +66,27 @@ inline Outcome run_program(const TempDir& folder, std::vector<std::string> argum
       return fd >= 0 && ::dup2(fd, target) >= 0;
     };
     const bool ready = limit_resources() && redirect(in, O_RDONLY, 0) &&
-                       redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1) &&
-                       redirect(err, O_WRONLY | O_CREAT | O_TRUNC, 2);
+                       redirect(folder.path() / "stdout", O_WRONLY | O_CREAT | O_TRUNC, 1) &&
+                       redirect(folder.path() / "stderr", O_WRONLY | O_CREAT | O_TRUNC, 2);
     if (ready) ::execv(argv[0], argv.data());
     ::_exit(127);
   }
+  return child;
+}
+
+/// What the started program has left, at its end.
+inline Outcome wait_for_program(const TempDir& folder, pid_t child) {
   int status = 0;
   rusage usage = {};
   ::wait4(child, &status, 0, &usage);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), usage.ru_maxrss,
-          slurp(out), slurp(err)};
+          slurp(folder.path() / "stdout"), slurp(folder.path() / "stderr")};
+}
+
+/// Runs arguments[0] to its end.
+inline Outcome run_program(const TempDir& folder, std::vector<std::string> arguments,
+                           const std::string& input = {}) {
+  return wait_for_program(folder, start_program(folder, std::move(arguments), input));
 }
 
 /// Runs the solo program.

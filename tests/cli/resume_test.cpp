@@ -60,30 +60,14 @@ struct Setup {
 Outcome interrupted(const Setup& setup, const std::string& name, int signal) {
   std::vector<std::string> arguments = setup.train(name, {"--threads", "1"});
   arguments.insert(arguments.begin(), test::program()->string());
-  std::vector<char*> argv;
-  for (std::string& a : arguments) argv.push_back(a.data());
-  argv.push_back(nullptr);
-  const std::filesystem::path out = setup.dir.path() / "out.txt";
-  const std::filesystem::path err = setup.dir.path() / "err.txt";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-    if (::dup2(::open(out.c_str(), flags, 0644), 1) >= 0 &&
-        ::dup2(::open(err.c_str(), flags, 0644), 2) >= 0) {
-      ::execv(argv[0], argv.data());
-    }
-    ::_exit(127);
-  }
+  const pid_t child = test::start_program(setup.dir, std::move(arguments));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (find_checkpoints(setup.output(name)).empty() &&
          std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   ::kill(child, signal);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), 0, slurp(out),
-          slurp(err)};
+  return test::wait_for_program(setup.dir, child);
 }
 
 void flip(const std::filesystem::path& file) {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -115,11 +116,59 @@ TEST_CASE("AdamW follows torch.optim.AdamW, with clipping, groups and missing gr
   CHECK(golden.at("cases").size() == 3);
 }
 
+TEST_CASE("adamw_lora_nlg: e2e-nlg's update with the schedule's rates", "[optim]") {
+  // p0 = 1, lr 2e-4, wd 0.01, eps 1e-6, warm-up of 500 steps, at steps 0, 250 and 500 of it.
+  solo::Parameter<double> p("ln_1.bias", {1});
+  p.value().fill(1.0);
+  solo::AdamW<double> optimizer(
+      std::vector<solo::Parameter<double>*>{&p},
+      {.variant = solo::AdamWVariant::lora_nlg, .epsilon = 1e-6, .weight_decay = 0.01});
+  const std::array<std::array<double, 3>, 3> steps = {
+      {{0.5, 0.0, 1.0000000000}, {-0.25, 0.5, 0.9999723678}, {1.0, 1.0, 0.9998387495}}};
+  for (const auto& [gradient, factor, expected] : steps) {
+    set(p, {gradient});
+    optimizer.set_learning_rate(2e-4 * factor);
+    optimizer.step();
+    CHECK(std::abs(p.value().span()[0] - expected) < 1e-10);
+  }
+}
+
+TEST_CASE("adamw_lora_nlg adds epsilon to the root as it is, and decays what it has moved",
+          "[optim]") {
+  solo::Parameter<double> p("w", {1});
+  p.value().fill(1.0);
+  solo::AdamW<double> optimizer(std::vector<solo::Parameter<double>*>{&p},
+                                {.variant = solo::AdamWVariant::lora_nlg,
+                                 .learning_rate = 0.5,
+                                 .beta2 = 0.99,
+                                 .epsilon = 0.3,
+                                 .weight_decay = 0.2});
+  set(p, {2.0});
+  optimizer.step();  // m 0.2, v 0.04, lr √c2 / c1 = 0.5
+  CHECK(p.value().span()[0] == Approx((1.0 - 0.5 * 0.2 / (0.2 + 0.3)) * 0.9).epsilon(1e-14));
+}
+
+TEST_CASE("names of AdamW's variants", "[optim]") {
+  for (const auto variant : {solo::AdamWVariant::torch, solo::AdamWVariant::lora_nlg}) {
+    CHECK(solo::adamw_variant_from_name(to_string(variant)) == variant);
+  }
+  try {
+    static_cast<void>(solo::adamw_variant_from_name("sgd"));
+    FAIL("accepted");
+  } catch (const solo::ConfigError& error) {
+    CHECK(error.id() == "config.value");
+    CHECK(std::string(error.what()) == "optimizer: expected adamw or adamw_lora_nlg, found 'sgd'");
+  }
+}
+
 TEST_CASE("AdamW's bits do not depend on the thread count", "[optim]") {
-  const auto train = [](int threads) {
+  const auto variant = GENERATE(solo::AdamWVariant::torch, solo::AdamWVariant::lora_nlg);
+  const auto train = [variant](int threads) {
     auto p = std::make_unique<solo::Parameter<float>>("w", std::vector<Index>{100, 333});
     solo::AdamW<float> optimizer(std::vector<solo::Parameter<float>*>{p.get()},
-                                 {.pool = std::make_shared<solo::ThreadPool>(threads)});
+                                 {.variant = variant,
+                                  .weight_decay = 0.1,
+                                  .pool = std::make_shared<solo::ThreadPool>(threads)});
     for (int step = 1; step <= 3; ++step) {
       for (std::size_t i = 0; i < p->grad().span().size(); ++i) {
         p->grad().span()[i] = std::sin(static_cast<float>(i) * static_cast<float>(step));

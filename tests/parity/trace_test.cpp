@@ -124,7 +124,7 @@ double window_loss(solo::GPT2<T>& model, solo::Tape<T>& tape, const GoldenCase& 
     double sum = 0.0;
     tape.backward(model.loss(tape, batch,
                              {.label_smoothing = c.json.at("label_smoothing").get<double>(),
-                              .normalizer = tokens,
+                              .normalizer = static_cast<double>(tokens),
                               .homotopy = homotopy,
                               .loss_sum = &sum}));
     loss += sum / static_cast<double>(tokens);

@@ -148,6 +148,8 @@ TEST_CASE("options change what they say", "[train]") {
   CHECK(differs([](auto& o) { o.adam_beta1 = 0.8; }));
   CHECK(differs([](auto& o) { o.adam_beta2 = 0.9; }));
   CHECK(differs([](auto& o) { o.adam_epsilon = 1e-3; }));
+  CHECK(differs([](auto& o) { o.optimizer = solo::AdamWVariant::lora_nlg; }));
+  CHECK(differs([](auto& o) { o.recipe = solo::Recipe::lora_e2e; }));
   CHECK(differs([](auto& o) { o.lr_scheduler = solo::LrScheduler::cosine; }));
   CHECK(differs([](auto& o) { o.warmup_steps = 2; }));
   CHECK(differs([](auto& o) { o.max_grad_norm = 1e-6; }));

@@ -27,7 +27,7 @@ struct LmLossArgs {
   Parameter<T>* head = nullptr;
   std::span<const int> targets = {};  ///< one a row of h, each below the vocabulary size
   double label_smoothing = 0.0;
-  Index normalizer = 0;        ///< the losses' sum is divided by it; 0: by the number of rows
+  double normalizer = 0.0;     ///< the losses' sum is divided by it; 0: by the number of rows
   double* nll_sum = nullptr;   ///< if not null: Σ −log p(target), without smoothing
   double* loss_sum = nullptr;  ///< if not null: Σ of the rows' losses in double
 };

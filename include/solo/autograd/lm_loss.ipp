@@ -84,7 +84,7 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
   const bool head_trains = args.head->requires_grad();
   const bool needed = tape.needs(h.requires_grad() || head_trains);
   const double normalizer =
-      static_cast<double>(args.normalizer > 0 ? args.normalizer : std::max<Index>(h.rows(), 1));
+      args.normalizer > 0.0 ? args.normalizer : static_cast<double>(std::max<Index>(h.rows(), 1));
   // With a frozen head the gradient is taken from the logits while they are there.
   const bool gradient_now = needed && !head_trains;
   int* const targets = tape.template scratch<int>(h.rows());

@@ -18,7 +18,9 @@ namespace solo::inline SOLO_ABI {
 /// end.
 class CsvReader {
  public:
-  explicit CsvReader(const std::filesystem::path& path) : lines_(path) {}
+  /// Another separator than a comma, such as a tab, may stand between fields.
+  explicit CsvReader(const std::filesystem::path& path, char separator = ',')
+      : lines_(path), separator_(separator) {}
 
   /// Moves to the next row; false at the end of the file.
   [[nodiscard]] bool next(std::vector<std::string>& fields);
@@ -30,6 +32,7 @@ class CsvReader {
   void read_quoted(std::string_view& rest, std::string& field);
 
   LineReader lines_;
+  char separator_;
   std::string where_;
   std::size_t columns_ = 0;
 };

@@ -51,13 +51,13 @@ SOLO_INLINE bool CsvReader::next(std::vector<std::string>& fields) {
     if (rest.starts_with('"')) {
       rest.remove_prefix(1);
       read_quoted(rest, field);
-      if (!rest.empty() && rest.front() != ',') {
-        fail<FormatError>("data.csv", where_, ": field ", fields.size(),
-                          ": expected a comma after the closing quote, found ",
-                          quoted(rest.substr(0, 20)));
+      if (!rest.empty() && rest.front() != separator_) {
+        fail<FormatError>("data.csv", where_, ": field ", fields.size(), ": expected ",
+                          quoted(std::string_view(&separator_, 1)),
+                          " after the closing quote, found ", quoted(rest.substr(0, 20)));
       }
     } else {
-      field = rest.substr(0, rest.find(','));
+      field = rest.substr(0, rest.find(separator_));
       rest.remove_prefix(field.size());
       if (field.find('"') != std::string::npos) {
         fail<FormatError>("data.csv", where_, ": field ", fields.size(),

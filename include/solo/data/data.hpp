@@ -13,5 +13,7 @@
 #include <solo/data/e2e.hpp>                 // IWYU pragma: export
 #include <solo/data/example.hpp>             // IWYU pragma: export
 #include <solo/data/example_list.hpp>        // IWYU pragma: export
+#include <solo/data/lora_order.hpp>          // IWYU pragma: export
+#include <solo/data/references.hpp>          // IWYU pragma: export
 #include <solo/data/sampler.hpp>             // IWYU pragma: export
 #include <solo/data/tokenizer_training.hpp>  // IWYU pragma: export

@@ -86,6 +86,9 @@ class Dataset {
   /// A batch of the examples with these numbers. Throws ConfigError "data.index".
   [[nodiscard]] Batch batch_of(std::span<const Index> indices,
                                const CollateOptions& options = {}) const;
+  /// The same in a buffer that is kept from batch to batch; the result is buffer.batch.
+  const Batch& batch_of(std::span<const Index> indices, const CollateOptions& options,
+                        BatchBuffer& buffer) const;
 
  private:
   /// A batch of the examples buffer.scratch.numbers.

@@ -15,17 +15,6 @@
 namespace solo::inline SOLO_ABI {
 namespace detail {
 
-[[nodiscard]] SOLO_INLINE DataFormat format_of(const std::filesystem::path& path,
-                                               DataFormat format) {
-  if (format != DataFormat::automatic) return format;
-  const std::filesystem::path extension = path.extension();
-  if (extension == ".jsonl") return DataFormat::jsonl;
-  if (extension == ".csv") return DataFormat::csv;
-  if (extension == ".txt") return DataFormat::txt;
-  fail<ConfigError>("data.format", display_name(path),
-                    ": expected a format, or the extension .jsonl, .csv or .txt");
-}
-
 SOLO_INLINE void check_batch_size(Index size) {
   if (size < 1) fail<ConfigError>("data.options", "batch size: expected at least 1, found ", size);
 }
@@ -34,15 +23,8 @@ SOLO_INLINE void check_batch_size(Index size) {
 
 SOLO_INLINE Dataset Dataset::from_file(const std::filesystem::path& path,
                                        const Tokenizer& tokenizer, const DatasetOptions& options) {
-  const DataFormat format = detail::format_of(path, options.format);
   detail::DatasetBuilder builder(&tokenizer, options);
-  if (format == DataFormat::csv) {
-    detail::read_e2e_csv(path, builder);
-  } else if (format == DataFormat::txt) {
-    detail::read_lora_txt(path, builder);
-  } else {
-    detail::read_jsonl(path, options, builder);
-  }
+  detail::read_rows(path, options, builder);
   return Dataset(builder.finish(display_name(path)));
 }
 
@@ -150,11 +132,17 @@ SOLO_INLINE Batch Dataset::batch(const BatchOptions& options) const {
   return std::move(buffer.batch);
 }
 
+SOLO_INLINE const Batch& Dataset::batch_of(std::span<const Index> indices,
+                                           const CollateOptions& options,
+                                           BatchBuffer& buffer) const {
+  buffer.scratch.numbers.assign(indices.begin(), indices.end());
+  return collate(options, buffer);
+}
+
 SOLO_INLINE Batch Dataset::batch_of(std::span<const Index> indices,
                                     const CollateOptions& options) const {
   BatchBuffer buffer;
-  buffer.scratch.numbers.assign(indices.begin(), indices.end());
-  collate(options, buffer);
+  batch_of(indices, options, buffer);
   return std::move(buffer.batch);
 }
 

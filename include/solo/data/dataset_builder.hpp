@@ -27,6 +27,9 @@ class RowSink {
   virtual void add_text(std::string_view text, const std::string& where) = 0;
   /// A row of ids and labels.
   virtual void add(Example example, const std::string& where) = 0;
+  /// Whether a file of prompts alone will do (E2E's testset.csv); its rows come to add_prompt().
+  [[nodiscard]] virtual bool takes_prompts() const { return false; }
+  virtual void add_prompt(std::string_view /*prompt*/, const std::string& /*where*/) {}
 
  protected:
   RowSink() = default;
@@ -60,7 +63,9 @@ class DatasetBuilder final : public RowSink {
   ExampleList list_;
 };
 
-/// Reads all rows of a file.
+/// Reads all rows of a file of any format. Throws ConfigError "data.format" when neither the
+/// options nor the extension say which.
+void read_rows(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
 void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
 void read_e2e_csv(const std::filesystem::path& path, RowSink& sink);
 void read_lora_txt(const std::filesystem::path& path, RowSink& sink);

@@ -136,14 +136,20 @@ SOLO_INLINE void read_e2e_csv(const std::filesystem::path& path, RowSink& sink) 
   CsvReader reader(path);
   std::vector<std::string> fields;
   if (!reader.next(fields)) return;
-  if (fields.size() != 2 || fields[0] != "mr" || fields[1] != "ref") {
+  const bool pairs = fields.size() == 2 && fields[0] == "mr" && fields[1] == "ref";
+  const bool meanings = fields.size() == 1 && (fields[0] == "MR" || fields[0] == "mr");
+  if (!pairs && !(meanings && sink.takes_prompts())) {
     fail<FormatError>("data.csv", reader.where(), ": expected the header mr,ref, found ",
                       fields.size(), " columns, the first ", quoted(std::string_view(fields[0])));
   }
   while (reader.next(fields)) {
     for (const std::string& field : fields) require_utf8(field, reader.where());
-    sink.add_pair(e2e_context(fields[0], reader.where()), strip_white_space(fields[1]),
-                  reader.where());
+    const std::string context = e2e_context(fields[0], reader.where());
+    if (pairs) {
+      sink.add_pair(context, strip_white_space(fields[1]), reader.where());
+    } else {
+      sink.add_prompt(context, reader.where());
+    }
   }
 }
 
@@ -161,6 +167,29 @@ SOLO_INLINE void read_lora_txt(const std::filesystem::path& path, RowSink& sink)
     }
     const std::string_view tail = line.substr(bars + kBars.size());
     sink.add_pair(line.substr(0, bars), tail.substr(0, tail.find(kBars)), where);
+  }
+}
+
+[[nodiscard]] SOLO_INLINE DataFormat format_of(const std::filesystem::path& path,
+                                               DataFormat format) {
+  if (format != DataFormat::automatic) return format;
+  const std::filesystem::path extension = path.extension();
+  if (extension == ".jsonl") return DataFormat::jsonl;
+  if (extension == ".csv") return DataFormat::csv;
+  if (extension == ".txt") return DataFormat::txt;
+  fail<ConfigError>("data.format", display_name(path),
+                    ": expected a format, or the extension .jsonl, .csv or .txt");
+}
+
+SOLO_INLINE void read_rows(const std::filesystem::path& path, const DatasetOptions& options,
+                           RowSink& sink) {
+  const DataFormat format = format_of(path, options.format);
+  if (format == DataFormat::csv) {
+    read_e2e_csv(path, sink);
+  } else if (format == DataFormat::txt) {
+    read_lora_txt(path, sink);
+  } else {
+    read_jsonl(path, options, sink);
   }
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// Text generation with a key/value cache: greedy decoding, sampling, beams. Semantics and names
-/// are those of transformers' generate.
+/// are those of transformers' generate, or of the LoRA paper's beam search.
 #pragma once
 
+#include <solo/generate/beam_ranking.hpp>
 #include <solo/generate/beam_search.hpp>
 #include <solo/generate/logits_processors.hpp>
+#include <solo/generate/lora_beam_search.hpp>
 #include <solo/generate/options.hpp>
 #include <solo/generate/sampling.hpp>
 #include <solo/generate/search.hpp>

@@ -93,6 +93,9 @@ class Decoder {
   [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt,
                                                        Index limit) const {
     const SearchSettings settings{rules_, stop_, *model_.pool()};
+    if (rules_.beam_style == BeamStyle::lora) {
+      return std::make_unique<LoraBeamSearch<T>>(settings, prompt, limit);
+    }
     if (rules_.num_beams > 1) return std::make_unique<BeamSearch<T>>(settings, prompt, limit);
     auto search = std::make_unique<TokenSearch<T>>(settings, prompt, limit);
     if (options_.on_token) search->stream_to(options_);

@@ -17,12 +17,22 @@
 
 namespace solo::inline SOLO_ABI {
 
+/// How beams are searched.
+enum class BeamStyle {
+  transformers,  ///< as transformers' generate, early_stopping false
+  /// As the LoRA paper's code: repetition_penalty and no_repeat_ngram_size see new tokens only and
+  /// change the logits before the softmax; one result a prompt. Its end tokens are the eos and, as
+  /// an extra one, the token "\n\n" where the vocabulary has it.
+  lora,
+};
+
 /// Options of generate and generate_ids. What is not said is taken from the model's
 /// generation_config.json, and what that does not say has the default named here.
 struct GenerateOptions {
   /// At most this many new tokens; fewer when a sequence reaches n_positions + 1 tokens or an end.
   Index max_new_tokens = 64;
-  std::optional<Index> num_beams = {};        ///< 1: greedy decoding or sampling
+  std::optional<Index> num_beams = {};  ///< 1: greedy decoding or sampling
+  BeamStyle beam_style = BeamStyle::transformers;
   std::optional<double> length_penalty = {};  ///< 1; a beam's score is Σ log p / length^penalty
   /// 0: off; otherwise no run of so many tokens, prompt included, occurs twice.
   std::optional<Index> no_repeat_ngram_size = {};
@@ -41,6 +51,8 @@ struct GenerateOptions {
   /// The token that ends a sequence; nothing said: the model's own (generation_config.json, then
   /// config.json); -1 or a number beyond the vocabulary: none.
   std::optional<int> eos_token_id = {};
+  /// More tokens that end a sequence; numbers beyond the vocabulary: none.
+  std::vector<int> extra_end_tokens = {};
   /// A sequence ends with the token that completes one of these, even if it began in the prompt.
   /// That token stays, with whatever follows the string in it. Needs a tokenizer.
   std::vector<std::string> stop_strings = {};
@@ -64,6 +76,7 @@ namespace detail {
 struct DecodingRules {
   Index max_new_tokens = 64;
   Index num_beams = 1;
+  BeamStyle beam_style = BeamStyle::transformers;
   double length_penalty = 1.0;
   Index no_repeat_ngram_size = 0;
   double repetition_penalty = 1.0;

@@ -35,6 +35,20 @@ SOLO_INLINE void check_ranges(const GenerateOptions& options, const DecodingRule
   require_option(r.min_p >= 0.0 && r.min_p <= 1.0, "min_p", "0 <= x <= 1", r.min_p);
 }
 
+SOLO_INLINE void check_lora_style(const GenerateOptions& options, const DecodingRules& r) {
+  if (r.do_sample) {
+    fail<ConfigError>("generate.options", "do_sample: beam_style lora draws no tokens");
+  }
+  if (r.num_return_sequences > 1) {
+    fail<ConfigError>("generate.options", "num_return_sequences: beam_style lora returns 1, found ",
+                      r.num_return_sequences);
+  }
+  if (options.on_token) {
+    fail<ConfigError>("generate.options",
+                      "on_token: beam_style lora has no token before it has all of them");
+  }
+}
+
 SOLO_INLINE void check_combination(const GenerateOptions& options, const DecodingRules& r) {
   if (r.num_beams > 1 && r.num_return_sequences > r.num_beams) {
     fail<ConfigError>("generate.options", "num_return_sequences: expected at most num_beams ",
@@ -49,6 +63,7 @@ SOLO_INLINE void check_combination(const GenerateOptions& options, const Decodin
                       "on_token: expected num_beams 1 and num_return_sequences 1, found ",
                       r.num_beams, " and ", r.num_return_sequences);
   }
+  if (r.beam_style == BeamStyle::lora) check_lora_style(options, r);
   for (const std::string& text : options.stop_strings) {
     if (text.empty()) fail<ConfigError>("generate.options", "stop_strings: an empty string");
   }
@@ -70,6 +85,7 @@ SOLO_INLINE DecodingRules decoding_rules(const GenerateOptions& options,
   DecodingRules r;
   r.max_new_tokens = options.max_new_tokens;
   r.num_beams = choose(options.num_beams, config.num_beams, r.num_beams);
+  r.beam_style = options.beam_style;
   r.length_penalty = choose(options.length_penalty, config.length_penalty, r.length_penalty);
   r.no_repeat_ngram_size =
       choose(options.no_repeat_ngram_size, config.no_repeat_ngram_size, r.no_repeat_ngram_size);
@@ -90,9 +106,20 @@ SOLO_INLINE DecodingRules decoding_rules(const GenerateOptions& options,
 
 SOLO_INLINE std::vector<int> end_tokens(const GenerateOptions& options,
                                         const std::vector<int>& of_model, Index vocab_size) {
-  if (!options.eos_token_id) return of_model;
-  const bool known = *options.eos_token_id >= 0 && *options.eos_token_id < vocab_size;
-  return known ? std::vector<int>{*options.eos_token_id} : std::vector<int>{};
+  std::vector<int> tokens;
+  const auto add = [&](int token) {
+    const bool known = token >= 0 && token < vocab_size;
+    if (known && std::find(tokens.begin(), tokens.end(), token) == tokens.end()) {
+      tokens.push_back(token);
+    }
+  };
+  if (options.eos_token_id) {
+    add(*options.eos_token_id);
+  } else {
+    tokens = of_model;
+  }
+  for (const int token : options.extra_end_tokens) add(token);
+  return tokens;
 }
 
 }  // namespace detail

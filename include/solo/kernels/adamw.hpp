@@ -10,12 +10,18 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// Element by element, as torch.optim.AdamW computes it (step t = 1, 2, …; bias corrections c1 = 1
-/// − β1^t, c2 = 1 − β2^t): p ·= 1 − lr · weight_decay; m = β1·m + (1 − β1)·g; v = β2·v + (1 −
-/// β2)·g²; p −= (lr / c1) · m / (√v / √c2 + ε). g is the gradient times gradient_scale (the clip
-/// factor).
+/// Where AdamW adds ε, and when it decays.
+enum class AdamWVariant {
+  torch,  ///< torch.optim.AdamW: p ·= 1 − lr · weight_decay; p −= (lr / c1) · m / (√v / √c2 + ε)
+  lora_nlg,  ///< LoRA's code for NLG: p −= (lr √c2 / c1) · m / (√v + ε); p ·= 1 − lr · weight_decay
+};
+
+/// Element by element (step t = 1, 2, …; bias corrections c1 = 1 − β1^t, c2 = 1 − β2^t):
+/// m = β1·m + (1 − β1)·g; v = β2·v + (1 − β2)·g²; p as the variant says. g is the gradient times
+/// gradient_scale (the clip factor).
 template <Scalar T>
 struct AdamWUpdate {
+  AdamWVariant variant = AdamWVariant::torch;
   std::span<T> value = {};
   std::span<const T> gradient = {};
   std::span<T> m = {};

@@ -59,6 +59,7 @@ struct ForwardContext {
   bool model_dropout = false;
   std::span<const ops::CachedSequence<T>> cached = {};
   Index capacity = 0;  ///< of the cache
+  const LinkObserver<T>* observer = nullptr;
 };
 
 /// y = x · W + b, W (in, out) as in Hugging Face's Conv1D, then the adapter's change.

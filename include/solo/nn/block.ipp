@@ -271,6 +271,7 @@ Var<T> Network<T>::add_links(const ForwardContext<T>& context, int i, Var<T> raw
     const bool taken = whole.rows() != raw.rows();  // raw has the needed rows only
     const Var<T> from = taken ? rows(tape, whole, context.needed) : whole;
     const Var<T> delta = link_delta(context, {source, i}, from);
+    if (context.observer != nullptr) (*context.observer)({source, i}, raw.value(), delta.value());
     const Var<T> corrected = add(tape, h, delta);
     if (!(delta == from)) tape.release(delta);
     if (taken) tape.release(from);

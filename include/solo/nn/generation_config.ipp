@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/nn/generation_config.hpp>

@@ -49,9 +49,8 @@ using AdapterChoice = std::optional<std::string>;
 /// Options of GPT2::loss.
 struct LossOptions {
   double label_smoothing = 0.0;
-  Index normalizer =
-      0;  ///< the sum of the losses is divided by it; 0: by the scored tokens of the batch
-  bool training = true;        ///< dropout and gate schedules act
+  double normalizer = 0.0;  ///< the losses' sum is divided by it; 0: by the batch's scored tokens
+  bool training = true;     ///< dropout and gate schedules act
   bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
   double homotopy = 1.0;       ///< τ of a gate schedule
   /// Of each block and link only the input is kept; the backward pass computes the rest again, to
@@ -184,6 +183,10 @@ class GPT2 {
   [[nodiscard]] Score score(const Batch& batch, const EvalOptions& options = {}) const;
   /// Cross-entropy of a data set, mean over its scored tokens.
   [[nodiscard]] Score score(const Dataset& data, const EvalOptions& options = {}) const;
+
+  /// Runs the batch through the model, without dropout, and calls `observer` for each link of the
+  /// active adapter, in the order in which they act.
+  void observe_links(const Batch& batch, const LinkObserver<T>& observer) const;
 
   /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
   /// and appended to `cache`; segment i continues sequence sequences[i]. The result is the cache's

@@ -241,6 +241,16 @@ MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
 }
 
 template <Scalar T>
+void GPT2<T>::observe_links(const Batch& batch, const LinkObserver<T>& observer) const {
+  check_input(batch);
+  Tape<T> tape(pool_);
+  tape.begin({.record = false, .training = false});
+  const ForwardContext<T> context{
+      .tape = tape, .hooks = hooks({}), .segments = batch.segments, .observer = &observer};
+  (void)network_->forward(context, config_, batch.ids);
+}
+
+template <Scalar T>
 FrozenPrefix GPT2<T>::frozen_prefix() const {
   return network_->frozen_prefix(hooks({}));
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +58,11 @@ struct Link {
   int dst = 0;
   bool operator==(const Link&) const = default;
 };
+
+/// Sees the links of a pass as they act: h_dst before any correction, and Δ_link.
+template <Scalar T>
+using LinkObserver =
+    std::function<void(const Link& link, ConstMatrixView<T> h, ConstMatrixView<T> delta)>;
 
 /// Numbers for Tape::random: sites of the model itself lie below kAdapterSites, adapters' above.
 inline constexpr std::uint32_t kAdapterSites = 1U << 23U;

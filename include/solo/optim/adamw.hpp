@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it.
+/// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it, or LoRA's own code.
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
 #include <solo/core/parallel.hpp>
+#include <solo/kernels/adamw.hpp>
 #include <solo/optim/param_groups.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
 
+/// "adamw" or "adamw_lora_nlg".
+[[nodiscard]] constexpr std::string_view to_string(AdamWVariant variant) noexcept {
+  return variant == AdamWVariant::torch ? "adamw" : "adamw_lora_nlg";
+}
+
+/// The variant of this name. Throws ConfigError ("config.value") for another name.
+[[nodiscard]] inline AdamWVariant adamw_variant_from_name(std::string_view name) {
+  for (const AdamWVariant variant : {AdamWVariant::torch, AdamWVariant::lora_nlg}) {
+    if (to_string(variant) == name) return variant;
+  }
+  fail<ConfigError>("config.value", "optimizer: expected adamw or adamw_lora_nlg, found ",
+                    quoted(name));
+}
+
 /// Hyper-parameters of AdamW.
 struct AdamWOptions {
+  AdamWVariant variant = AdamWVariant::torch;
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -39,8 +56,8 @@ struct AdamWState {
   std::int64_t& step;  ///< updates made so far
 };
 
-/// Updates parameters from their gradients: p ← p (1 − lr·wd) − (lr/c1) m / (√(v/c2) + ε), the
-/// moments in T, one fused pass a tensor. Parameters that are frozen or have no gradient
+/// Updates parameters from their gradients as AdamWUpdate says, the moments in T, one fused pass a
+/// tensor. Parameters that are frozen or have no gradient
 /// (drop_grad) are left alone, as torch does with `grad is None`. The parameters must outlive it.
 template <Scalar T>
 class AdamW {

@@ -67,7 +67,8 @@ void AdamW<T>::step(const AdamWStepOptions& options) {
     if (!p.requires_grad() || !p.has_grad()) continue;
     ++slot.step;
     const auto t = static_cast<double>(slot.step);
-    adamw_update<T>(*options_.pool, {.value = p.value().span(),
+    adamw_update<T>(*options_.pool, {.variant = options_.variant,
+                                     .value = p.value().span(),
                                      .gradient = p.grad().span(),
                                      .m = slot.m.span(),
                                      .v = slot.v.span(),

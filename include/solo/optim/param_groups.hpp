@@ -35,6 +35,7 @@ struct ParamGroup {
 /// How make_param_groups groups.
 struct ParamGroupOptions {
   double weight_decay = 0.0;  ///< of the tensors that decay
+  bool decay_all = false;     ///< whether LayerNorms and biases decay too
   /// Learning-rate multipliers by tensor_kind(), such as {"gate", 5.0}.
   std::map<std::string, double> lr_multipliers = {};
 };

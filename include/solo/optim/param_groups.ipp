@@ -63,7 +63,8 @@ std::vector<ParamGroup<T>> make_param_groups(const std::vector<Parameter<T>*>& p
   }
   std::vector<ParamGroup<T>> groups;
   for (Parameter<T>* p : parameters) {
-    const double decay = has_weight_decay(p->name()) ? options.weight_decay : 0.0;
+    const bool decays = options.decay_all || has_weight_decay(p->name());
+    const double decay = decays ? options.weight_decay : 0.0;
     const auto found = options.lr_multipliers.find(std::string(tensor_kind(p->name())));
     const double multiplier = found == options.lr_multipliers.end() ? 1.0 : found->second;
     auto group = std::find_if(groups.begin(), groups.end(), [&](const ParamGroup<T>& g) {

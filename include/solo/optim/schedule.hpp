@@ -54,17 +54,22 @@ struct LrSchedule {
   LrScheduler kind = LrScheduler::linear;
   std::int64_t warmup_steps = 0;
   std::int64_t max_steps = 0;
+  /// As LoRA's code for NLG has them: `constant` warms up too, and cosine's half wave begins at 0
+  /// instead of W: ½(1 + cos(π k/N)).
+  bool lora_nlg = false;
 
   [[nodiscard]] double factor(std::int64_t k) const noexcept {
-    if (kind == LrScheduler::constant) return 1.0;
+    if (kind == LrScheduler::constant && !lora_nlg) return 1.0;
     const auto over = [](std::int64_t a, std::int64_t b) {
       return static_cast<double>(a) / static_cast<double>(std::max<std::int64_t>(1, b));
     };
     if (k < warmup_steps) return over(k, warmup_steps);
-    if (kind == LrScheduler::constant_with_warmup) return 1.0;
+    const bool constant =
+        kind == LrScheduler::constant || kind == LrScheduler::constant_with_warmup;
+    if (constant) return 1.0;
     const std::int64_t rest = max_steps - warmup_steps;
     if (kind == LrScheduler::linear) return std::max(0.0, over(max_steps - k, rest));
-    const double progress = over(k - warmup_steps, rest);
+    const double progress = lora_nlg ? over(k, max_steps) : over(k - warmup_steps, rest);
     return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * progress)));
   }
 };

@@ -79,10 +79,14 @@ template <Scalar T>
 std::string run_identity(const RunParts<T>& parts) {
   Json run = detail::to_json(parts.options);
   for (const std::string_view name : detail::kHarmlessOptions) run.erase(std::string(name));
+  // As in runs of versions that knew no other.
+  if (parts.options.optimizer == AdamWVariant::torch) run.erase("optimizer");
+  const bool plain = parts.options.recipe == Recipe::none;
+  if (plain) run.erase("recipe");
   const LrScheduler schedule = parts.options.lr_scheduler;
-  if (schedule != LrScheduler::constant) run["warmup_steps"] = parts.options.warmup_steps;
+  if (schedule != LrScheduler::constant || !plain) run["warmup_steps"] = parts.options.warmup_steps;
   if (schedule == LrScheduler::linear || schedule == LrScheduler::cosine) {
-    run["max_steps"] = parts.plan.max_steps;
+    run["max_steps"] = parts.plan.schedule_steps;
   }
   const PrefixCacheOptions& cache = parts.options.prefix_cache;
   if (cache.mode != PrefixCacheMode::off && cache.dtype == DType::bfloat16) {

@@ -5,6 +5,8 @@
 
 #include <solo/train/checkpoint.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/link_log.hpp>
+#include <solo/train/lora_e2e.hpp>
 #include <solo/train/memory_forecast.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>
@@ -12,6 +14,8 @@
 #include <solo/train/prefix_layout.hpp>
 #include <solo/train/prefix_store.hpp>
 #include <solo/train/progress.hpp>
+#include <solo/train/recipe.hpp>
+#include <solo/train/run_batches.hpp>
 #include <solo/train/run_identity.hpp>
 #include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>

@@ -19,7 +19,7 @@ struct StepInfo {
   std::int64_t step = 0;       ///< 1, 2, …
   std::int64_t max_steps = 0;  ///< of the whole run
   double epoch = 0.0;          ///< passes over the data so far, a fraction inside an epoch
-  double loss = 0.0;           ///< mean over the scored tokens of the step; NaN if there are none
+  double loss = 0.0;  ///< mean over the step's scored tokens, or a recipe's; NaN if there are none
   double learning_rate = 0.0;  ///< the one that was used
   double grad_norm = 0.0;      ///< before clipping
   Index examples = 0;
@@ -42,7 +42,7 @@ struct LogEntry {
 struct EvalInfo {
   std::int64_t step = 0;  ///< 0: before training
   double epoch = 0.0;
-  double eval_loss = 0.0;  ///< plain cross-entropy, mean over the scored tokens
+  double eval_loss = 0.0;  ///< plain cross-entropy, mean over the scored tokens, or a recipe's
   Index tokens = 0;        ///< scored
 };
 

@@ -26,10 +26,12 @@ SOLO_INLINE Json to_json(const LogEntry& entry) {
 
 SOLO_INLINE Json to_json(const TrainerOptions& options) {
   Json out = Json::object();
+  out["recipe"] = std::string(to_string(options.recipe));
   out["epochs"] = options.epochs;
   out["max_steps"] = options.max_steps;
   out["batch_size"] = options.batch_size;
   out["gradient_accumulation_steps"] = options.gradient_accumulation_steps;
+  out["optimizer"] = std::string(to_string(options.optimizer));
   out["learning_rate"] = options.learning_rate;
   out["weight_decay"] = options.weight_decay;
   out["adam_beta1"] = options.adam_beta1;

@@ -7,6 +7,7 @@
 #include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>
+#include <solo/train/run_batches.hpp>
 #include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
@@ -25,9 +26,12 @@ template <Scalar T>
 [[nodiscard]] AdamW<T> make_optimizer(const TrainerOptions& options,
                                       const std::vector<Parameter<T>*>& parameters,
                                       const std::shared_ptr<ThreadPool>& pool) {
+  const bool decay_all = options.optimizer == AdamWVariant::lora_nlg;
   return AdamW<T>(make_param_groups(parameters, {.weight_decay = options.weight_decay,
+                                                 .decay_all = decay_all,
                                                  .lr_multipliers = options.lr_multipliers}),
-                  {.learning_rate = options.learning_rate,
+                  {.variant = options.optimizer,
+                   .learning_rate = options.learning_rate,
                    .beta1 = options.adam_beta1,
                    .beta2 = options.adam_beta2,
                    .epsilon = options.adam_epsilon,
@@ -44,8 +48,8 @@ class Trainer<T>::Run {
       : trainer_(trainer),
         options_(trainer.options_),
         model_(trainer.model_),
-        train_(train),
         valid_(valid),
+        batches_(train, options_),
         log_(options_),
         plan_(options_, train.size()),
         parameters_(require_trainable(model_)),
@@ -57,7 +61,7 @@ class Trainer<T>::Run {
             {.model = model_, .options = options_, .plan = plan_, .train = train, .valid = valid},
             optimizer_) {
     if (options_.prefix_cache.mode != PrefixCacheMode::off) {
-      prefix_cache_.emplace(model_, train_, options_.prefix_cache);
+      prefix_cache_.emplace(model_, train, options_.prefix_cache);
     }
   }
 
@@ -99,13 +103,7 @@ class Trainer<T>::Run {
     Window window{.batches = static_cast<std::size_t>(range.count)};
     if (buffers_.size() < window.batches) buffers_.resize(window.batches);
     for (std::size_t i = 0; i < window.batches; ++i) {
-      const Batch& batch = train_.batch({.seed = options_.seed,
-                                         .step = range.first + static_cast<std::int64_t>(i),
-                                         .size = options_.batch_size,
-                                         .shuffle = options_.shuffle,
-                                         .share_context = options_.share_context,
-                                         .by_context = options_.shuffle_by_context},
-                                        buffers_[i]);
+      const Batch& batch = batches_.batch(range.first + static_cast<std::int64_t>(i), buffers_[i]);
       window.examples += batch.examples;
       window.tokens += batch.rows();
       window.scored_tokens += batch.scored_tokens;
@@ -113,23 +111,36 @@ class Trainer<T>::Run {
     return window;
   }
 
-  /// Adds the gradients of the window's mean loss; returns the sum of the losses.
-  [[nodiscard]] double accumulate(const Window& window, std::int64_t step) {
+  /// What the losses of one of the window's batches are divided by.
+  [[nodiscard]] double denominator(const Window& window, const Batch& batch) const {
+    if (options_.recipe == Recipe::none) return static_cast<double>(window.scored_tokens);
+    return lora_denominator(batch.scored_tokens) * static_cast<double>(window.batches);
+  }
+  [[nodiscard]] double label_smoothing() const {
+    const bool none = options_.recipe == Recipe::lora_e2e && options_.label_smoothing <= 1e-4;
+    return none ? 0.0 : options_.label_smoothing;
+  }
+
+  /// Adds the gradients of the window's loss, which `mean` receives; returns the losses' sum.
+  [[nodiscard]] double accumulate(const Window& window, std::int64_t step, double& mean) {
     const double homotopy = adapter_ == nullptr ? 1.0 : adapter_->homotopy(step);
     double sum = 0.0;
+    mean = 0.0;
     for (std::size_t i = 0; i < window.batches; ++i) {
       const Batch& batch = buffers_[i].batch;
       if (batch.scored_tokens == 0) continue;
+      const double normalizer = denominator(window, batch);
       double part = 0.0;
       const Var<T> loss = model_.loss(tape_, batch,
-                                      {.label_smoothing = options_.label_smoothing,
-                                       .normalizer = window.scored_tokens,
+                                      {.label_smoothing = label_smoothing(),
+                                       .normalizer = normalizer,
                                        .model_dropout = options_.model_dropout,
                                        .homotopy = homotopy,
                                        .gradient_checkpointing = options_.gradient_checkpointing,
                                        .loss_sum = &part},
                                       prefix_cache_ ? &*prefix_cache_ : nullptr);
       sum += part;
+      mean += part / normalizer;
       if (!is_finite(sum) || !is_finite(static_cast<double>(loss.item()))) {
         refuse_loss(model_, step, is_finite(sum) ? static_cast<double>(loss.item()) : sum);
       }
@@ -143,19 +154,19 @@ class Trainer<T>::Run {
     const std::int64_t step = state_.step + 1;
     const Window window = gather(step);
     const auto start = std::chrono::steady_clock::now();
-    StepInfo info{.step = step,
-                  .max_steps = plan_.max_steps,
-                  .epoch = plan_.epoch_after(step),
-                  .loss = std::numeric_limits<double>::quiet_NaN(),
-                  .learning_rate = options_.learning_rate * schedule().factor(step - 1),
-                  .examples = window.examples,
-                  .tokens = window.tokens,
-                  .scored_tokens = window.scored_tokens};
+    StepInfo info{
+        .step = step,
+        .max_steps = plan_.max_steps,
+        .epoch = plan_.epoch_after(step),
+        .loss = std::numeric_limits<double>::quiet_NaN(),
+        .learning_rate = options_.learning_rate * schedule().factor(plan_.schedule_step(step)),
+        .examples = window.examples,
+        .tokens = window.tokens,
+        .scored_tokens = window.scored_tokens};
     double sum = 0.0;
     if (window.scored_tokens > 0) {
       try {
-        sum = accumulate(window, step);
-        info.loss = sum / static_cast<double>(window.scored_tokens);
+        sum = accumulate(window, step, info.loss);
         info.grad_norm = gradient_norm(parameters_, {.pool = model_.pool(), .step = step});
         open_log();
       } catch (...) {
@@ -225,7 +236,10 @@ class Trainer<T>::Run {
   void open_log() { log_.open(state_.log_history); }
 
   [[nodiscard]] LrSchedule schedule() const noexcept {
-    return {options_.lr_scheduler, options_.warmup_steps, plan_.max_steps};
+    return {.kind = options_.lr_scheduler,
+            .warmup_steps = options_.warmup_steps,
+            .max_steps = plan_.schedule_steps,
+            .lora_nlg = options_.recipe == Recipe::lora_e2e};
   }
 
   void log_loss() {
@@ -241,7 +255,7 @@ class Trainer<T>::Run {
     const std::int64_t step = state_.step;
     Score score;
     try {
-      score = model_.score(*valid_, {.batch_size = options_.eval_batch_size});
+      score = validation_score(model_, *valid_, options_);
     } catch (const NumericError& error) {
       fail<NumericError>("numeric.loss", "evaluation after step ", step, ": ", error.what());
     }
@@ -324,8 +338,8 @@ class Trainer<T>::Run {
   Trainer& trainer_;
   const TrainerOptions& options_;
   GPT2<T>& model_;
-  const Dataset& train_;
   const Dataset* valid_;
+  RunBatches batches_;
   TrainLog log_;
   TrainPlan plan_;
   std::vector<Parameter<T>*> parameters_;

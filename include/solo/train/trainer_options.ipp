@@ -59,6 +59,8 @@ SOLO_INLINE void TrainerOptions::validate() const {
   require(!load_best_model_at_end || (eval_steps > 0 && !output_dir.empty()),
           "load_best_model_at_end: needs eval_steps above 0 and an output_dir");
   require(shuffle || !shuffle_by_context, "shuffle_by_context: needs shuffle");
+  require(recipe == Recipe::none || !shuffle_by_context,
+          "shuffle_by_context: not with a recipe, which has an order of its own");
   const bool cached = prefix_cache.mode != PrefixCacheMode::off;
   require(!cached || !model_dropout,
           "prefix_cache: not with model_dropout, which acts in the prefix");

@@ -268,6 +268,28 @@ TEST_CASE("A base in bfloat16 takes LoRA, DoRA and copies", "[lora]") {
   CHECK(difference.cwiseAbs().maxCoeff() < 1e-5F);
 }
 
+TEST_CASE("With equal_init all blocks begin with the A of the first", "[lora]") {
+  const auto starts = [](bool equal) {
+    GPT2<float> model = tiny_model<float>();
+    LoraConfig config = kQueryValue;
+    config.equal_init = equal;
+    std::vector<std::vector<float>> values;
+    for (Parameter<float>* p : lora(model, config).parameters()) {
+      if (p->name().find("lora_A") == std::string::npos) continue;
+      values.emplace_back(p->value().span().begin(), p->value().span().end());
+    }
+    return values;
+  };
+  const auto equal = starts(true);
+  const auto plain = starts(false);
+  REQUIRE(equal.size() == static_cast<std::size_t>(tiny_config().n_layer));
+  REQUIRE(equal.size() > 1);
+  for (const auto& values : equal) CHECK(values == plain[0]);
+  CHECK(plain[1] != plain[0]);
+  // It says how an adapter began, which no file of peft's does.
+  CHECK(LoraConfig{.equal_init = true}.to_json("") == LoraConfig{}.to_json(""));
+}
+
 TEST_CASE("Dropout can be changed, within its range", "[lora]") {
   GPT2<float> model = tiny_model<float>();
   LoraAdapter<float>& adapter = lora(model, {.lora_dropout = 0.5});

@@ -192,6 +192,35 @@ TEST_CASE("A constant input costs no gradient, and nothing is recorded without n
   CHECK(tape.size() == 0);
 }
 
+TEST_CASE("The parts of a layer share one dropout mask", "[lora]") {
+  Fixture f(3, 2);
+  f.args.dropout = 0.5;
+  // Two parts alike: with one mask they change their columns alike.
+  const auto repeat = [](Parameter<double>& p) {
+    const auto half = p.value().span().size() / 2;
+    for (std::size_t i = 0; i < half; ++i) p.value().span()[half + i] = p.value().span()[i];
+  };
+  repeat(f.a);
+  repeat(f.b);
+  const auto update = [&f](bool training) {
+    Tape<double> tape;
+    tape.begin({.training = training, .seed = 1, .step = 2});
+    const Var<double> x = f.input(tape);
+    const Tensor<double> zeros({f.rows, f.out});
+    const Var<double> y = tape.copy(zeros.matrix());
+    low_rank_update<double>(tape, x, y, f.args);
+    return std::vector<double>(y.value().data, y.value().data + f.rows * f.out);
+  };
+  const std::vector<double> y = update(true);
+  for (std::size_t i = 0; i < y.size(); i += 6) {
+    CHECK(y[i] == y[i + 4]);
+    CHECK(y[i + 1] == y[i + 5]);
+    CHECK(y[i + 2] == 0.0);
+    CHECK(y[i + 3] == 0.0);
+  }
+  CHECK(y != update(false));
+}
+
 TEST_CASE("Dropout acts in training alone, by site, seed and step", "[lora]") {
   Fixture f;
   f.args.dropout = 0.5;

@@ -40,7 +40,9 @@ LoraAdapter<T>::Layer::Layer(const detail::LoraSite& site, const LoraConfig& con
 template <Scalar T>
 void LoraAdapter<T>::Layer::initialise(const LoraConfig& config, const GPT2<T>& model) {
   constexpr std::uint64_t kStream = std::uint64_t{1} << 32U;  // apart from random base weights
-  const auto stream = kStream + 2 * static_cast<std::uint64_t>(plan.site.index());
+  LinearSite drawn = plan.site;
+  if (config.equal_init) drawn.layer = 0;
+  const auto stream = kStream + 2 * static_cast<std::uint64_t>(drawn.index());
   detail::fill_uniform(a.value(), plan.in, Philox(config.seed, stream));
   if (!config.init_lora_weights) {
     detail::fill_uniform(b.value(), plan.rank, Philox(config.seed, stream + 1));

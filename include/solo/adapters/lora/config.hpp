@@ -47,7 +47,8 @@ struct LoraConfig {
   bool use_dora = false;                          ///< weight-decomposed (Liu et al. 2024)
   bool init_lora_weights = true;                  ///< B zero; false: B random like A
   std::vector<std::string> modules_to_save = {};  ///< modules that train in full, as copies
-  std::uint64_t seed = 42;                        ///< of A; not written to the file
+  bool equal_init = false;  ///< all blocks begin with the same A; not written to the file
+  std::uint64_t seed = 42;  ///< of A; not written to the file
 
   /// What the names in a file begin with.
   static constexpr std::string_view kFilePrefix = "base_model.model.";

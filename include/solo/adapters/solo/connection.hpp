@@ -11,6 +11,7 @@
 #include <solo/nn/hooks.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ class SoloConnection final : public BlockAdapter<T> {
   SoloConnection(const SoloConfig& config, const GPT2Config& base);
 
   [[nodiscard]] const SoloConfig& config() const noexcept { return config_; }
+  /// The value of a link's gate, scale and schedule left out; none with SoloGate::none. Throws
+  /// ConfigError "solo.links".
+  [[nodiscard]] std::optional<double> gate(Link link) const;
 
   [[nodiscard]] std::vector<Link> links() const override;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
@@ -57,6 +61,7 @@ class SoloConnection final : public BlockAdapter<T> {
   };
 
   void fill(Parameter<T>& parameter, std::uint64_t number, const GPT2Config& base) const;
+  [[nodiscard]] const LinkTensors& tensors_of(Link link) const;
   [[nodiscard]] Var<T> apply_map(Tape<T>& tape, const LinkTensors& link, Var<T> x) const;
 
   SoloConfig config_;

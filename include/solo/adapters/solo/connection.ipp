@@ -115,16 +115,29 @@ Var<T> SoloConnection<T>::apply_map(Tape<T>& tape, const LinkTensors& link, Var<
 }
 
 template <Scalar T>
-Var<T> SoloConnection<T>::delta(Tape<T>& tape, Link link, Var<T> h) {
+const typename SoloConnection<T>::LinkTensors& SoloConnection<T>::tensors_of(Link link) const {
   const auto it = std::find_if(links_.begin(), links_.end(),
                                [&link](const LinkTensors& l) { return l.link == link; });
   if (it == links_.end()) {
     fail<ConfigError>("solo.links", "the adapter has no link ", link.src, " to ", link.dst);
   }
-  const Var<T> z = apply_map(tape, *it, h);
+  return *it;
+}
+
+template <Scalar T>
+std::optional<double> SoloConnection<T>::gate(Link link) const {
+  const LinkTensors& tensors = tensors_of(link);
+  if (tensors.gate == nullptr) return {};
+  return gate_value(config_.gate, static_cast<double>(*tensors.gate->value().data())).value;
+}
+
+template <Scalar T>
+Var<T> SoloConnection<T>::delta(Tape<T>& tape, Link link, Var<T> h) {
+  const LinkTensors& tensors = tensors_of(link);
+  const Var<T> z = apply_map(tape, tensors, h);
   const Var<T> result = link_scale<T>(tape, z,
-                                      {.v = it->v,
-                                       .gate = it->gate,
+                                      {.v = tensors.v,
+                                       .gate = tensors.gate,
                                        .kind = config_.gate,
                                        .factor = config_.scale * tape.pass().homotopy});
   if (!(z == h)) tape.release(z);

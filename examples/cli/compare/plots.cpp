@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include "plots.hpp"
+
+#include <solo/core/error.hpp>
+
+#include "gnuplot.hpp"
+#include "summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace solo::cli {
+namespace {
+
+constexpr std::size_t kMostCurves = 6;
+constexpr std::size_t kMostLinks = 12;
+
+/// Colours that people with colour blindness tell apart (Okabe and Ito), readable on both grounds.
+constexpr std::array<const char*, 8> kColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                                 "#E69F00", "#56B4E9", "#8A6D3B", "#7A7A7A"};
+
+std::string colour(std::size_t i) {
+  return gnuplot_quoted(kColours[i % kColours.size()]);
+}
+
+std::string number(double x) {
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%.10g", x);
+  return text.data();
+}
+
+/// "$name << EOD", the rows, "EOD".
+std::string data_block(const std::string& name, const std::string& rows) {
+  return "$" + name + " << EOD\n" + rows + "EOD\n";
+}
+
+std::string setup(int width, int height) {
+  return concat("set terminal svg size ", width, ",", height,
+                " dynamic enhanced font 'sans-serif,13' background rgb 'white'\n"
+                "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#777777'\n"
+                "set tics nomirror out tc rgb '#444444'\nset grid ytics lc rgb '#dddddd'\n"
+                "set key outside right top vertical Left reverse samplen 2 width 1\n");
+}
+
+/// The picture without what belongs to a file of its own.
+std::optional<std::string> draw(const std::string& script) {
+  std::optional<std::string> svg = run_gnuplot(script);
+  if (!svg) return {};
+  const std::size_t begin = svg->find("<svg");
+  if (begin == std::string::npos) return {};
+  return svg->substr(begin);
+}
+
+void add(std::vector<Plot>& plots, const std::string& script, std::string title,
+         std::string caption) {
+  if (auto svg = draw(script)) {
+    plots.push_back({std::move(*svg), std::move(title), std::move(caption)});
+  }
+}
+
+using Curve = std::vector<CurvePoint> CompareRun::*;
+
+Band band_of_method(const CompareMethod& method, Curve curve, std::size_t reach) {
+  std::vector<std::vector<CurvePoint>> curves;
+  for (const CompareRun& run : method.runs) {
+    if (run.status == RunStatus::done) curves.push_back(smoothed(run.*curve, reach));
+  }
+  return band_of(curves);
+}
+
+/// One curve and band for each method.
+std::string curves_script(const std::vector<const CompareMethod*>& methods, Curve curve,
+                          std::size_t reach, const char* what) {
+  std::string data;
+  std::string bands;
+  std::string lines;
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    const Band band = band_of_method(*methods[i], curve, reach);
+    if (band.empty()) continue;
+    std::string rows;
+    for (const BandPoint& p : band) {
+      rows += concat(p.step, ' ', number(p.mean), ' ', number(p.low), ' ', number(p.high), '\n');
+    }
+    const std::string name = concat("m", i);
+    data += data_block(name, rows);
+    bands += concat(bands.empty() ? "plot " : ", ", "$", name,
+                    " using 1:3:4 with filledcurves notitle fc rgb ", colour(i),
+                    " fs transparent solid 0.18 noborder");
+    lines += concat(", $", name, " using 1:2 with lines lw 2 lc rgb ", colour(i), " title ",
+                    gnuplot_quoted(methods[i]->name));
+  }
+  if (bands.empty()) return {};
+  return setup(640, 380) + data +
+         concat("set xlabel 'step'\nset ylabel ", gnuplot_quoted(what), '\n', bands, lines, '\n');
+}
+
+void add_curves(std::vector<Plot>& plots, const CompareResults& results) {
+  std::vector<const CompareMethod*> methods = select_methods(results, results.methods.size());
+  std::erase_if(methods, [](const CompareMethod* m) {
+    return std::all_of(m->runs.begin(), m->runs.end(),
+                       [](const CompareRun& run) { return run.curve.empty(); });
+  });
+  methods.resize(std::min(methods.size(), kMostCurves));
+  const std::string which = concat(
+      "The reference, the best of each kind, then the best of the others by validation loss; at "
+      "most ",
+      kMostCurves, ". Lines are means over seeds, bands go from the lowest to the highest seed.");
+  const std::string training = curves_script(methods, &CompareRun::curve, 2, "training loss");
+  if (!training.empty()) {
+    add(plots, training, "Training loss", which + " Each point is the mean of five log entries.");
+  }
+  const bool several = std::any_of(methods.begin(), methods.end(), [](const CompareMethod* m) {
+    return std::any_of(m->runs.begin(), m->runs.end(),
+                       [](const CompareRun& run) { return run.eval_curve.size() > 2; });
+  });
+  const std::string valid = curves_script(methods, &CompareRun::eval_curve, 0, "validation loss");
+  if (several && !valid.empty()) add(plots, valid, "Validation loss", which);
+}
+
+/// Of one quantity: points with error bars, a colour for each kind of method.
+std::string quality_script(const CompareResults& results, const char* what, double factor,
+                           const std::function<std::optional<Spread>(const CompareMethod&)>& of) {
+  const std::vector<std::string> kinds = method_kinds(results);
+  std::string data;
+  std::string plot;
+  std::string base;
+  std::string labels;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    std::string rows;
+    for (const CompareMethod& method : results.methods) {
+      const auto spread = of(method);
+      if (method.method != kinds[k] || !spread || method.trainable == 0) continue;
+      const double error = factor * spread->deviation.value_or(0.0);
+      rows +=
+          concat(method.trainable, ' ', number(factor * spread->mean), ' ', number(error), '\n');
+    }
+    if (rows.empty()) continue;
+    data += data_block(concat("k", k), rows);
+    plot += concat(plot.empty() ? "plot " : ", ", "$k", k,
+                   " using 1:2:3 with yerrorbars pt 7 ps 0.7 lw 1.3 lc rgb ", colour(k), " title ",
+                   gnuplot_quoted(kinds[k]));
+  }
+  for (const CompareMethod* method : select_methods(results, 4)) {
+    const auto spread = of(*method);
+    if (!spread || method->trainable == 0) continue;
+    labels += concat(method->trainable, ' ', number(factor * spread->mean), ' ', '"', method->name,
+                     "\"\n");
+  }
+  if (plot.empty()) return {};
+  if (!labels.empty()) {
+    data += data_block("names", labels);
+    plot += ", $names using 1:2:3 with labels offset 0,0.9 font ',10' tc rgb '#333333' notitle";
+  }
+  return setup(560, 360) + data +
+         concat(
+             "set logscale x\nset format x '10^{%L}'\nset xtics format '%.0s%c'\n"
+             "set xlabel 'trainable parameters'\nset offsets graph 0.04, graph 0.04, "
+             "graph 0.08, graph 0.04\nset title ",
+             gnuplot_quoted(what), '\n', plot, '\n');
+}
+
+void add_quality(std::vector<Plot>& plots, const CompareResults& results) {
+  const std::string caption =
+      "Means over seeds with the sample standard deviation; parameters on a logarithmic axis.";
+  const std::string loss =
+      quality_script(results, "validation loss (less is better)", 1.0, eval_loss_spread);
+  if (!loss.empty()) add(plots, loss, "Validation loss against trainable parameters", caption);
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    const std::string title(kMetrics[i].title);
+    const std::string script =
+        quality_script(results, title.c_str(), kMetrics[i].factor,
+                       [i](const CompareMethod& m) { return metric_spread(m, i); });
+    if (!script.empty()) add(plots, script, title + " against trainable parameters", caption);
+  }
+}
+
+std::string links_script(const std::vector<LinkHistory>& links,
+                         std::vector<CurvePoint> LinkHistory::*values, const char* what) {
+  std::string data;
+  std::string plot;
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    std::string rows;
+    for (const CurvePoint& p : links[i].*values) {
+      rows += concat(p.step, ' ', number(p.value), '\n');
+    }
+    if (rows.empty()) continue;
+    data += data_block(concat("l", i), rows);
+    plot += concat(plot.empty() ? "plot " : ", ", "$l", i, " using 1:2 with linespoints pt ",
+                   5 + i % 6, " ps 0.5 lw 1.6 lc rgb ", colour(i), " title '", links[i].source,
+                   " → ", links[i].destination, '\'');
+  }
+  if (plot.empty()) return {};
+  return setup(640, 380) + data +
+         concat("set xlabel 'step'\nset ylabel ", gnuplot_quoted(what), '\n', plot, '\n');
+}
+
+void add_links(std::vector<Plot>& plots, const CompareResults& results) {
+  for (const CompareMethod* method : select_methods(results, results.methods.size())) {
+    std::vector<LinkHistory> links = link_histories(*method);
+    if (links.empty()) continue;
+    const bool all = links.size() <= kMostLinks;
+    links.resize(std::min(links.size(), kMostLinks));
+    const std::string caption = concat("Of the best method that has links, means over seeds",
+                                       all ? "." : concat("; the first ", kMostLinks, " links."));
+    const std::string gates = links_script(links, &LinkHistory::gate, "gate λ");
+    if (!gates.empty()) add(plots, gates, "Gates of " + method->name, caption);
+    const std::string ratios = links_script(links, &LinkHistory::ratio, "‖Δ‖ / ‖h‖");
+    if (!ratios.empty()) add(plots, ratios, "Size of corrections of " + method->name, caption);
+    return;
+  }
+}
+
+}  // namespace
+
+std::vector<Plot> draw_plots(const CompareResults& results) {
+  std::vector<Plot> plots;
+  add_curves(plots, results);
+  add_quality(plots, results);
+  add_links(plots, results);
+  return plots;
+}
+
+}  // namespace solo::cli

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "results.hpp"
+
+#include <solo/core/error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace solo::cli {
+namespace {
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+/// One field for each of kMetrics.
+template <class Values, class F>
+Json by_metric(const Values& values, const F& json_of) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    json[std::string(kMetrics[i].key)] = values[i] ? json_of(*values[i]) : Json(nullptr);
+  }
+  return json;
+}
+
+Json curve_json(const std::vector<CurvePoint>& curve) {
+  Json json = Json::array();
+  for (const CurvePoint& point : curve) json.push_back(Json::array({point.step, point.value}));
+  return json;
+}
+
+Json links_json(const std::vector<LinkSample>& samples) {
+  Json json = Json::array();
+  for (const LinkSample& sample : samples) {
+    Json links = Json::array();
+    for (const LinkState& link : sample.links) {
+      links.push_back({{"source", link.source},
+                       {"destination", link.destination},
+                       {"gate", or_null(link.gate)},
+                       {"ratio", or_null(link.ratio)}});
+    }
+    json.push_back({{"step", sample.step}, {"links", std::move(links)}});
+  }
+  return json;
+}
+
+Json run_json(const CompareRun& run) {
+  Json json = {{"seed", run.seed}, {"status", kRunStatuses[static_cast<std::size_t>(run.status)]}};
+  if (!run.reason.empty()) json["reason"] = run.reason;
+  json["metrics"] = by_metric(run.metrics, [](double value) { return Json(value); });
+  json["eval_loss"] = or_null(run.eval_loss);
+  json["train_loss"] = or_null(run.train_loss);
+  json["train_seconds"] = or_null(run.train_seconds);
+  json["decode_seconds"] = or_null(run.decode_seconds);
+  json["examples_per_second"] = or_null(run.examples_per_second);
+  json["peak_rss_bytes"] = or_null(run.peak_rss_bytes);
+  json["adapter_bytes"] = or_null(run.adapter_bytes);
+  json["curve"] = curve_json(run.curve);
+  json["eval_curve"] = curve_json(run.eval_curve);
+  json["links"] = links_json(run.links);
+  return json;
+}
+
+Json method_json(const CompareMethod& method) {
+  Json runs = Json::array();
+  for (const CompareRun& run : method.runs) runs.push_back(run_json(run));
+  const auto significance = [](const Significance& s) {
+    return Json{{"difference", s.difference}, {"low", s.low}, {"high", s.high}, {"p", s.p}};
+  };
+  Json tuning = Json::array();
+  for (const CompareTuning& tried : method.tuning) {
+    tuning.push_back({{"options", tried.options},
+                      {"eval_loss", tried.eval_loss ? Json(*tried.eval_loss) : Json(nullptr)}});
+  }
+  return {{"name", method.name},
+          {"description", method.description},
+          {"method", method.method},
+          {"trainable", method.trainable},
+          {"options", method.options},
+          {"tuning", tuning},
+          {"runs", std::move(runs)},
+          {"against_reference", by_metric(method.against_reference, significance)}};
+}
+
+void require_finite(const std::optional<double>& value, const std::string& where,
+                    std::string_view key) {
+  if (!value || std::isfinite(*value)) return;
+  fail<NumericError>("numeric.nonfinite", where, key, " is ", *value,
+                     "; a run that diverged is not done");
+}
+
+void require_finite_run(const CompareRun& run, const std::string& where) {
+  if (run.status != RunStatus::done) return;
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    require_finite(run.metrics[i], where, kMetrics[i].key);
+  }
+  require_finite(run.eval_loss, where, "eval_loss");
+  require_finite(run.train_loss, where, "train_loss");
+  require_finite(run.train_seconds, where, "train_seconds");
+  require_finite(run.decode_seconds, where, "decode_seconds");
+  require_finite(run.examples_per_second, where, "examples_per_second");
+}
+
+void require_finite_method(const CompareMethod& method, const std::string& source) {
+  const std::string where = concat(source, ": ", quoted(method.name), ": ");
+  for (const CompareRun& run : method.runs) {
+    require_finite_run(run, concat(where, "seed ", run.seed, ": "));
+  }
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    if (!method.against_reference[i]) continue;
+    const Significance& s = *method.against_reference[i];
+    for (const double value : {s.difference, s.low, s.high, s.p}) {
+      require_finite(value, where, concat("against_reference.", kMetrics[i].key));
+    }
+  }
+}
+
+}  // namespace
+
+void CompareResults::validate(const std::string& source) const {
+  std::set<std::string_view> names;
+  for (const CompareMethod& m : methods) {
+    if (m.name.empty()) fail<ConfigError>("config.value", source, ": a method's name is empty");
+    if (!names.insert(m.name).second) {
+      fail<ConfigError>("config.value", source, ": two methods are named ", quoted(m.name));
+    }
+    require_finite_method(m, source);
+  }
+  if (names.count(reference) == 0) {
+    fail<ConfigError>("config.value", source, ": reference: expected the name of a method, found ",
+                      quoted(reference));
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    for (const auto& [method, text] : samples[i].outputs) {
+      if (names.count(method) == 1) continue;
+      fail<ConfigError>("config.value", source, ": samples[", i,
+                        "].outputs: expected names of methods, found ", quoted(method));
+    }
+  }
+}
+
+Json to_json(const CompareResults& results) {
+  const CompareTask& task = results.task;
+  const CompareMachine& machine = results.machine;
+  Json methods = Json::array();
+  for (const CompareMethod& method : results.methods) methods.push_back(method_json(method));
+  Json samples = Json::array();
+  for (const CompareSample& sample : results.samples) {
+    samples.push_back({{"context", sample.context},
+                       {"references", sample.references},
+                       {"outputs", Json(sample.outputs)}});
+  }
+  return {{"name", results.name},
+          {"format", kResultsFormat},
+          {"task",
+           {{"model", task.model},
+            {"train", task.train},
+            {"valid", task.valid},
+            {"test", task.test},
+            {"instances", task.instances},
+            {"references", task.references},
+            {"decoding", task.decoding}}},
+          {"machine",
+           {{"cpu", machine.cpu}, {"threads", machine.threads}, {"version", machine.version}}},
+          {"reference", results.reference},
+          {"methods", std::move(methods)},
+          {"samples", std::move(samples)}};
+}
+
+const CompareMethod& reference_of(const CompareResults& results) {
+  return *std::find_if(results.methods.begin(), results.methods.end(),
+                       [&](const CompareMethod& m) { return m.name == results.reference; });
+}
+
+}  // namespace solo::cli

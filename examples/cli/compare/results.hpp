@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// What `solo compare` found, as results.json keeps it: methods × seeds on one task.
+#pragma once
+
+#include <solo/io/json.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace solo::cli {
+
+/// results.json's "format".
+inline constexpr std::int64_t kResultsFormat = 1;
+
+/// A measure of generated texts; more is better.
+struct Metric {
+  std::string_view key;    ///< in results.json
+  std::string_view title;  ///< in tables
+  double factor;           ///< by which papers multiply it
+  int digits;              ///< shown after the point
+};
+/// In the order of every table.
+inline constexpr std::array<Metric, 5> kMetrics = {{{"BLEU", "BLEU", 100.0, 2},
+                                                    {"NIST", "NIST", 1.0, 3},
+                                                    {"METEOR", "METEOR", 100.0, 2},
+                                                    {"ROUGE_L", "ROUGE-L", 100.0, 2},
+                                                    {"CIDEr", "CIDEr", 1.0, 3}}};
+
+/// A value for each of kMetrics; none where it was not computed.
+using MetricValues = std::array<std::optional<double>, kMetrics.size()>;
+
+/// A loss and the step it belongs to.
+struct CurvePoint {
+  std::int64_t step = 0;
+  double value = 0.0;  ///< null in the file when it is not finite, then read as NaN
+};
+
+/// A connection from one block's output to another's at one step.
+struct LinkState {
+  std::int64_t source = 0;
+  std::int64_t destination = 0;
+  std::optional<double> gate;   ///< λ; none without a gate
+  std::optional<double> ratio;  ///< ‖Δ‖/‖h‖
+};
+struct LinkSample {
+  std::int64_t step = 0;
+  std::vector<LinkState> links;
+};
+
+enum class RunStatus { missing, done, diverged };
+inline constexpr std::array<std::string_view, 3> kRunStatuses = {"missing", "done", "diverged"};
+
+/// One training of a method from one seed.
+struct CompareRun {
+  std::uint64_t seed = 0;
+  RunStatus status = RunStatus::missing;
+  std::string reason;  ///< why it diverged
+  MetricValues metrics;
+  std::optional<double> eval_loss;
+  std::optional<double> train_loss;
+  std::optional<double> train_seconds;
+  std::optional<double> decode_seconds;
+  std::optional<double> examples_per_second;
+  std::optional<std::uint64_t> peak_rss_bytes;
+  std::optional<std::uint64_t> adapter_bytes;
+  std::vector<CurvePoint> curve;       ///< training loss
+  std::vector<CurvePoint> eval_curve;  ///< validation loss
+  std::vector<LinkSample> links;       ///< empty for methods without links
+};
+
+/// A paired bootstrap of a metric, as a difference from the reference's.
+struct Significance {
+  double difference = 0.0;
+  double low = 0.0;  ///< of the 95 % confidence interval
+  double high = 0.0;
+  double p = 1.0;
+};
+using AgainstReference = std::array<std::optional<Significance>, kMetrics.size()>;
+
+/// A setting that was tried to choose a method's options.
+struct CompareTuning {
+  Json options = Json::object();
+  std::optional<double> eval_loss;  ///< none: it diverged
+};
+
+struct CompareMethod {
+  std::string name;  ///< no two methods share one
+  std::string description;
+  std::string method;  ///< its kind: "lora", "solo", "full", …
+  std::uint64_t trainable = 0;
+  Json options = Json::object();  ///< of `solo train`
+  std::vector<CompareTuning> tuning;
+  std::vector<CompareRun> runs;
+  AgainstReference against_reference = {};
+};
+
+struct CompareTask {
+  std::string model;
+  std::string train;
+  std::string valid;
+  std::string test;
+  std::uint64_t instances = 0;
+  std::uint64_t references = 0;
+  Json decoding = Json::object();
+};
+
+struct CompareMachine {
+  std::string cpu;
+  std::uint64_t threads = 0;
+  std::string version;
+};
+
+/// A text to be put into words, and what each method made of it.
+struct CompareSample {
+  std::string context;
+  std::vector<std::string> references;
+  std::map<std::string, std::string> outputs;  ///< by the method's name
+};
+
+struct CompareResults {
+  std::string name;
+  CompareTask task;
+  CompareMachine machine;
+  std::string reference;  ///< the name of the method that others are compared with
+  std::vector<CompareMethod> methods;
+  std::vector<CompareSample> samples;
+
+  /// Throws ConfigError "config.value" when two methods share a name, when none has the
+  /// reference's, or when a sample's output is of an unknown one; NumericError "numeric.nonfinite"
+  /// when a number other than a curve's is NaN or infinite. Messages begin with `source`.
+  void validate(const std::string& source) const;
+};
+
+/// The form of results.json.
+[[nodiscard]] Json to_json(const CompareResults& results);
+/// Strict: throws FormatError "json.missing", "json.type", "json.range" or "json.unknown_key" with
+/// the field's path ("methods[2].runs[0].metrics.BLEU"), and as validate() does. A run that is not
+/// done may lack everything but seed and status.
+[[nodiscard]] CompareResults compare_results_from_json(const Json& json, const std::string& source);
+/// Reads a file of at most 256 MiB. Throws as read_json_file and compare_results_from_json do.
+[[nodiscard]] CompareResults read_compare_results(const std::filesystem::path& file);
+
+/// The method that others are compared with; validate() has found it.
+[[nodiscard]] const CompareMethod& reference_of(const CompareResults& results);
+
+}  // namespace solo::cli

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "run_folder.hpp"
+
+#include <solo/io/file.hpp>
+#include <solo/io/json_fields.hpp>
+#include <solo/text/lines.hpp>
+
+#include "../stop_signals.hpp"
+#include "child.hpp"
+
+#include <algorithm>
+
+namespace solo::cli {
+namespace {
+
+constexpr Index kLinkSteps = 32;
+constexpr const char* kRecord = "run.json";
+
+/// The later object's options win.
+void merge(Json& options, const Json& more) {
+  for (const auto& [key, value] : more.items()) options[key] = value;
+}
+
+bool has_checkpoint(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with("checkpoint-")) return true;
+  }
+  return false;
+}
+
+/// The first option in which two identities differ, and both values.
+std::string difference(const Json& stored, const Json& now) {
+  for (const auto& [part, value] : now.items()) {
+    const Json& old = stored.contains(part) ? stored[part] : Json();
+    if (old == value) continue;
+    if (!old.is_object() || !value.is_object()) return part;
+    for (const Json* const side : {&old, &value}) {
+      for (const auto& [key, unused] : side->items()) {
+        const Json a = old.contains(key) ? old[key] : Json();
+        const Json b = value.contains(key) ? value[key] : Json();
+        if (a != b) return concat(part, '.', key, " was ", describe(a), " and is ", describe(b));
+      }
+    }
+  }
+  return "other options";
+}
+
+/// One line: the scores take a line break for a space.
+std::string on_one_line(std::string text, Index& line_breaks) {
+  const auto is_break = [](char c) { return c == '\n' || c == '\r' || c == '\v' || c == '\f'; };
+  if (std::any_of(text.begin(), text.end(), is_break)) {
+    ++line_breaks;
+    std::replace_if(text.begin(), text.end(), is_break, ' ');
+  }
+  return text;
+}
+
+std::optional<double> number_or_none(const JsonFields& fields, const char* key) {
+  if (fields.absent(key)) return {};
+  return fields.number(key);
+}
+
+}  // namespace
+
+std::optional<double> RunRecord::eval_loss() const {
+  if (!trained.is_object() || !trained.contains("eval_loss")) return {};
+  const Json& loss = trained["eval_loss"];
+  return loss.is_number() ? std::optional(loss.get<double>()) : std::nullopt;
+}
+
+RunFolder::RunFolder(const RunSettings& settings, RunChoice choice, std::filesystem::path folder)
+    : settings_(settings), choice_(std::move(choice)), folder_(std::move(folder)) {}
+
+Json RunFolder::train_options() const {
+  Json options = settings_.plan.options;
+  merge(options, choice_.method.options);
+  merge(options, choice_.setting);
+  if (choice_.method.kind() == "solo" && choice_.decode &&
+      !options.contains("link-statistics-steps")) {
+    options["link-statistics-steps"] = kLinkSteps;
+  }
+  options["seed"] = choice_.seed;
+  return options;
+}
+
+Json RunFolder::generate_options() const {
+  Json options = settings_.plan.generation;
+  const Json train = train_options();
+  options["separator"] = train.contains("separator") ? train["separator"] : Json("eos");
+  return options;
+}
+
+Json RunFolder::identity() const {
+  Json what = {{"inputs", settings_.task.inputs}};
+  if (!is_base()) what["train"] = train_options();
+  if (choice_.decode) what["generate"] = generate_options();
+  return what;
+}
+
+std::vector<std::string> RunFolder::words(const char* command) const {
+  std::vector<std::string> words = {command, "--config",
+                                    (folder_ / concat(command, ".json")).string(), "--json"};
+  if (settings_.quiet) words.emplace_back("--quiet");
+  if (settings_.threads > 0) {
+    words.emplace_back("--threads");
+    words.push_back(std::to_string(settings_.threads));
+  }
+  return words;
+}
+
+void RunFolder::prepare() const {
+  make_directories(folder_);
+  if (!is_base()) {
+    Json options = train_options();
+    options["model"] = settings_.plan.model.string();
+    options["train"] = settings_.task.train.string();
+    options["valid"] = settings_.task.valid.string();
+    options["output"] = trained_folder().string();
+    write_file_atomically(folder_ / "train.json", options.dump(2) + '\n');
+    check_command(add_train, words("train"));
+  }
+  if (!choice_.decode) return;
+  Json options = generate_options();
+  const bool full = choice_.method.kind() == "full";
+  options["model"] = full ? trained_folder().string() : settings_.plan.model.string();
+  if (!full && !is_base()) options["adapter"] = trained_folder().string();
+  options["input"] = settings_.task.prompts.string();
+  write_file_atomically(folder_ / "generate.json", options.dump(2) + '\n');
+  check_command(add_generate, words("generate"));
+}
+
+std::optional<RunRecord> RunFolder::finished() const {
+  const std::filesystem::path path = folder_ / kRecord;
+  if (!std::filesystem::exists(path)) return {};
+  const Json json = read_json_file(path);
+  const JsonFields fields(json, display_name(path));
+  if (dump_sorted(fields.value("identity")) != dump_sorted(identity())) {
+    if (settings_.rerun) return {};
+    fail<ConfigError>("compare.changed", display_name(path), ": the run is of another plan: ",
+                      difference(fields.value("identity"), identity()),
+                      "; --rerun replaces it, another --output keeps it");
+  }
+  RunRecord record{.diverged = fields.boolean("diverged"),
+                   .reason = fields.string("reason"),
+                   .trained = fields.value("trained"),
+                   .train_seconds = number_or_none(fields, "train_seconds"),
+                   .decode_seconds = number_or_none(fields, "decode_seconds"),
+                   .line_breaks = fields.integer("line_breaks")};
+  if (!fields.absent("metrics")) {
+    const JsonFields metrics = fields.object("metrics");
+    record.scores = TextScores{.bleu = metrics.number("BLEU"),
+                               .nist = number_or_none(metrics, "NIST"),
+                               .meteor = number_or_none(metrics, "METEOR"),
+                               .rouge_l = metrics.number("ROUGE_L"),
+                               .cider = metrics.number("CIDEr")};
+  }
+  return record;
+}
+
+void RunFolder::write(const RunRecord& record) const {
+  Json metrics = nullptr;
+  if (record.scores) {
+    metrics = {{"BLEU", record.scores->bleu},
+               {"NIST", or_null(record.scores->nist)},
+               {"METEOR", or_null(record.scores->meteor)},
+               {"ROUGE_L", record.scores->rouge_l},
+               {"CIDEr", record.scores->cider}};
+  }
+  const Json json = {{"identity", identity()},
+                     {"diverged", record.diverged},
+                     {"reason", record.reason},
+                     {"trained", record.trained},
+                     {"train_seconds", or_null(record.train_seconds)},
+                     {"decode_seconds", or_null(record.decode_seconds)},
+                     {"line_breaks", record.line_breaks},
+                     {"metrics", metrics}};
+  write_file_atomically(folder_ / kRecord, json.dump(2) + '\n');
+}
+
+ChildResult RunFolder::run_child(AddCommand add, const char* command, bool resume,
+                                 const char* out) const {
+  std::vector<std::string> arguments = words(command);
+  if (resume) arguments.emplace_back("--resume");
+  const ChildResult result = run_command(add, arguments, folder_ / out);
+  if (result.status == 0 || result.error_id.starts_with("numeric.")) return result;
+  if (passed_signal() != 0) throw Stopped{passed_signal()};
+  fail<ConfigError>("compare.run", display_name(folder_), ": solo ", command, ": ",
+                    result.error.empty() ? concat("exit status ", result.status) : result.error);
+}
+
+void RunFolder::train(RunRecord& record) const {
+  constexpr const char* kResult = "train_result.json";
+  const ChildResult child =
+      run_child(add_train, "train", has_checkpoint(trained_folder()), kResult);
+  record.train_seconds = child.seconds;
+  if (child.status != 0) {
+    record.diverged = true;
+    record.reason = child.error;
+    return;
+  }
+  record.trained = read_json_file(folder_ / kResult);
+}
+
+void RunFolder::decode(RunRecord& record) const {
+  const ChildResult child = run_child(add_generate, "generate", false, "texts.jsonl");
+  record.decode_seconds = child.seconds;
+  if (child.status != 0) {
+    record.diverged = true;
+    record.reason = child.error;
+    return;
+  }
+  std::string lines;
+  LineReader texts(folder_ / "texts.jsonl");
+  std::string_view line;
+  while (texts.next_record(line)) {
+    const Json row = parse_json(line, texts.where());
+    const std::string text = JsonFields(row, texts.where()).string("text");
+    lines += on_one_line(clean_prediction(text), record.line_breaks) + '\n';
+  }
+  write_file_atomically(folder_ / "hypotheses.txt", lines);
+  const std::vector<std::vector<std::string>> references = settings_.task.references();
+  const std::vector<std::string> said = read_hypotheses(folder_, settings_.task);
+  record.scores = TextEvaluation(references, said).scores();
+  if (settings_.meteor) record.scores->meteor = settings_.meteor.score(references, said);
+}
+
+RunRecord RunFolder::run() const {
+  std::error_code ignored;
+  std::filesystem::remove(folder_ / kRecord, ignored);
+  if (settings_.rerun) std::filesystem::remove_all(trained_folder(), ignored);
+  RunRecord record;
+  if (!is_base()) train(record);
+  if (choice_.decode && !record.diverged) decode(record);
+  write(record);
+  return record;
+}
+
+std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
+                                         const TaskFiles& task) {
+  const std::filesystem::path path = folder / "hypotheses.txt";
+  const std::string text = read_text_file(path);
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  if (lines.size() != task.groups.size()) {
+    fail<FormatError>("compare.texts", display_name(path), ": expected ", task.groups.size(),
+                      " texts, found ", lines.size());
+  }
+  return lines;
+}
+
+}  // namespace solo::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// A comparison as a table: a row for each method, means over its seeds.
+#pragma once
+
+#include "results.hpp"
+
+#include <string>
+#include <vector>
+
+namespace solo::cli {
+
+/// The titles of the columns, the method's name first.
+[[nodiscard]] std::vector<std::string> table_titles();
+/// The cells of a method, one for each title. Runs that diverged or are missing are named beside
+/// the method and are in no mean; ▲ and ▼: better and worse than the reference, p < 0.05.
+[[nodiscard]] std::vector<std::string> table_row(const CompareResults& results,
+                                                 const CompareMethod& method);
+/// What the signs in the table mean.
+[[nodiscard]] std::string table_legend(const CompareResults& results);
+
+/// All of it in Markdown.
+[[nodiscard]] std::string comparison_table(const CompareResults& results);
+
+}  // namespace solo::cli

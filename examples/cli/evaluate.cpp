@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// solo evaluate: BLEU, NIST, METEOR, ROUGE-L and CIDEr of a system's texts.
+#include <solo/metrics/metrics.hpp>
+
+#include "meteor.hpp"
+#include "number_text.hpp"
+
+#include <memory>
+
+namespace solo::cli {
+namespace {
+
+struct EvaluateArguments {
+  std::filesystem::path references;
+  std::filesystem::path hypotheses;
+  std::filesystem::path compare;
+  bool per_instance = false;
+  BootstrapOptions bootstrap{.samples = 0};
+  MeteorArguments meteor;
+};
+
+/// In the order of e2e-metrics.
+Json to_json(const TextScores& s) {
+  return {{"BLEU", s.bleu},
+          {"NIST", or_null(s.nist)},
+          {"METEOR", or_null(s.meteor)},
+          {"ROUGE_L", s.rouge_l},
+          {"CIDEr", s.cider}};
+}
+
+Json to_json(const Interval& interval) {
+  return {interval.low, interval.high};
+}
+
+Json to_json(const PairedComparison& c) {
+  return {{"difference", c.difference}, {"low", c.low}, {"high", c.high}, {"p", c.p_value}};
+}
+
+template <class Value>
+Json to_json(const ForEachScore<Value>& values) {
+  return {{"BLEU", to_json(values.bleu)},
+          {"NIST", values.nist ? to_json(*values.nist) : Json(nullptr)},
+          {"ROUGE_L", to_json(values.rouge_l)},
+          {"CIDEr", to_json(values.cider)}};
+}
+
+Json evaluate(const EvaluateArguments& arguments) {
+  const MeteorProgram meteor = arguments.meteor.program();
+  const EvaluationTexts texts = read_evaluation_texts(arguments.references, arguments.hypotheses);
+  const TextEvaluation evaluation(texts.references, texts.hypotheses);
+  TextScores scores = evaluation.scores();
+  if (meteor) scores.meteor = meteor.score(texts.references, texts.hypotheses);
+  Json result = to_json(scores);
+  if (arguments.per_instance) {
+    result["instances"] = Json::array();
+    for (Index i = 0; i < evaluation.size(); ++i) {
+      Json one = to_json(evaluation.instance(i));
+      one.erase("METEOR");  // of a whole corpus only
+      result["instances"].push_back(std::move(one));
+    }
+  }
+  if (arguments.bootstrap.samples > 0) {
+    result["intervals"] = to_json(confidence_intervals(evaluation, arguments.bootstrap));
+  }
+  if (!arguments.compare.empty()) {
+    BootstrapOptions options = arguments.bootstrap;
+    if (options.samples == 0) options.samples = BootstrapOptions{}.samples;
+    const EvaluationTexts other = read_evaluation_texts(arguments.references, arguments.compare);
+    const TextEvaluation others(other.references, other.hypotheses);
+    result["comparison"] =
+        to_json(paired_bootstrap(std::span(&evaluation, 1), std::span(&others, 1), options));
+  }
+  return result;
+}
+
+std::string text_of(const Json& value) {
+  return value.is_null() ? "n/a" : fixed(value.get<double>(), 4);
+}
+
+void run_evaluate(const EvaluateArguments& arguments, const Common& common) {
+  const Json result = evaluate(arguments);
+  if (common.json) {
+    print_line(result);
+    return;
+  }
+  for (const char* const name : {"BLEU", "NIST", "METEOR", "ROUGE_L", "CIDEr"}) {
+    std::string line = concat(name, ": ", text_of(result[name]));
+    if (result.contains("intervals") && result["intervals"].contains(name) &&
+        !result["intervals"][name].is_null()) {
+      const Json& interval = result["intervals"][name];
+      line += concat(" [", text_of(interval[0]), ", ", text_of(interval[1]), "]");
+    }
+    if (result.contains("comparison") && result["comparison"].contains(name) &&
+        !result["comparison"][name].is_null()) {
+      const Json& c = result["comparison"][name];
+      line += concat("; difference ", text_of(c["difference"]), " [", text_of(c["low"]), ", ",
+                     text_of(c["high"]), "], p ", text_of(c["p"]));
+    }
+    print(line + '\n');
+  }
+  if (!result.contains("instances")) return;
+  print("\ninstance\tBLEU\tNIST\tROUGE_L\tCIDEr\n");
+  for (std::size_t i = 0; i < result["instances"].size(); ++i) {
+    std::string line = std::to_string(i + 1);
+    for (const auto& [name, value] : result["instances"][i].items()) {
+      line += '\t' + text_of(value);
+    }
+    print(line + '\n');
+  }
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& program, Common& common) {
+  const auto o = std::make_shared<EvaluateArguments>();
+  CLI::App& app = add_subcommand(program, common, "evaluate",
+                                 "scores texts against references, as e2e-metrics does");
+  add_path(app, "--references", o->references,
+           "a line each, groups apart by blank lines; or .csv, .tsv")
+      ->required();
+  add_path(app, "--hypotheses", o->hypotheses, "the system's texts, a line each; or .csv, .tsv")
+      ->required();
+  add_path(app, "--compare", o->compare, "another system's texts: paired bootstrap against them");
+  app.add_flag("--per-instance", o->per_instance, "scores of every instance too");
+  app.add_option("--bootstrap", o->bootstrap.samples,
+                 "95 % intervals from so many resamples; 0: none")
+      ->check(CLI::Range(Index{0}, Index{1'000'000}))
+      ->capture_default_str();
+  add_seed(app, o->bootstrap.seed, "of the bootstrap");
+  o->meteor.add_to(app);
+  return {&app, [o, &common] { run_evaluate(*o, common); }};
+}
+
+}  // namespace solo::cli

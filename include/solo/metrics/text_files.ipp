@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/data/csv.hpp>
+#include <solo/data/e2e.hpp>
+#include <solo/io/file.hpp>
+#include <solo/metrics/text_files.hpp>
+#include <solo/text/lower_case.hpp>
+#include <solo/text/utf8.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+namespace detail {
+
+/// Texts, and what each was said for; sources are empty where the file has none.
+struct TextRows {
+  std::vector<std::string> sources;
+  std::vector<std::string> texts;
+};
+
+[[nodiscard]] constexpr bool is_python_line_end(char32_t c) noexcept {
+  return (c >= 0x0AU && c <= 0x0DU) || (c >= 0x1CU && c <= 0x1EU) || c == 0x85U || c == 0x2028U ||
+         c == 0x2029U;
+}
+
+/// Python's text.splitlines(), each line stripped.
+[[nodiscard]] SOLO_INLINE std::vector<std::string> stripped_lines(
+    const std::filesystem::path& path) {
+  const std::string text = read_text_file(path);
+  std::vector<std::string> lines;
+  std::size_t begin = 0;
+  const auto end_line = [&](std::size_t end, std::size_t next) {
+    lines.emplace_back(strip_white_space(std::string_view(text).substr(begin, end - begin)));
+    begin = next;
+  };
+  for (std::size_t pos = 0; pos < text.size();) {
+    const CodePoint c = code_point_at(text, pos);
+    if (!c.valid() || c.value == 0) {
+      fail<FormatError>("metrics.text", display_name(path), ": line ", lines.size() + 1,
+                        c.valid() ? ": expected text, found NUL" : ": expected valid UTF-8");
+    }
+    std::size_t next = pos + c.length;
+    if (is_python_line_end(c.value)) {
+      if (c.value == U'\r' && next < text.size() && text[next] == '\n') ++next;
+      end_line(pos, next);
+    }
+    pos = next;
+  }
+  if (begin < text.size()) end_line(text.size(), text.size());
+  if (lines.empty()) fail<FormatError>("metrics.text", display_name(path), ": the file is empty");
+  return lines;
+}
+
+[[nodiscard]] SOLO_INLINE std::vector<std::vector<std::string>> reference_groups(
+    const std::filesystem::path& path) {
+  std::vector<std::vector<std::string>> groups(1);
+  const std::vector<std::string> lines = stripped_lines(path);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].empty()) {
+      groups.back().push_back(lines[i]);
+      continue;
+    }
+    if (groups.back().empty()) {
+      fail<FormatError>("metrics.text", display_name(path), ": line ", i + 1,
+                        ": expected a reference, found a blank line");
+    }
+    if (i + 1 < lines.size()) groups.emplace_back();
+  }
+  if (groups.size() > 1) return groups;
+  std::vector<std::vector<std::string>> one_each;
+  for (std::string& line : groups[0]) one_each.push_back({std::move(line)});
+  return one_each;
+}
+
+[[nodiscard]] SOLO_INLINE bool is_table(const std::filesystem::path& path) {
+  const std::string extension = lower_case(path.extension().string());
+  return extension == ".csv" || extension == ".tsv";
+}
+
+/// Whether a table's first row names its columns.
+[[nodiscard]] SOLO_INLINE bool is_header(const std::vector<std::string>& row) {
+  constexpr std::array<std::string_view, 12> kNames = {"mr",
+                                                       "meaning representation",
+                                                       "source",
+                                                       "src",
+                                                       "input",
+                                                       "ref",
+                                                       "refs",
+                                                       "reference",
+                                                       "output",
+                                                       "system",
+                                                       "system output",
+                                                       "text"};
+  return std::all_of(row.begin(), row.end(), [&](const std::string& name) {
+    return std::find(kNames.begin(), kNames.end(), lower_case(name)) != kNames.end();
+  });
+}
+
+/// Undoes what E2E's files went through when they were read in the wrong encoding.
+[[nodiscard]] SOLO_INLINE std::string repaired(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kRepairs = {
+      {{"Ł", "£"}, {"Â£", "£"}, {"Ã©", "é"}, {"ã©", "é"}}};
+  for (const auto& [wrong, right] : kRepairs) {
+    for (std::size_t at = text.find(wrong); at != std::string::npos; at = text.find(wrong, at)) {
+      text.replace(at, wrong.size(), right);
+    }
+  }
+  return text;
+}
+
+[[nodiscard]] SOLO_INLINE TextRows read_table(const std::filesystem::path& path) {
+  const std::string name = display_name(path);
+  const std::string text = read_text_file(path);
+  const bool tabs = text.substr(0, text.find('\n')).find('\t') != std::string::npos;
+  CsvReader reader(path, tabs ? '\t' : ',');
+  TextRows rows;
+  std::vector<std::string> row;
+  for (bool first = true; reader.next(row); first = false) {
+    if (row.size() > 2) {
+      fail<FormatError>("metrics.text", reader.where(), ": expected one or two columns, found ",
+                        row.size());
+    }
+    if (first && is_header(row)) continue;
+    for (const std::string& field : row) {
+      if (!is_utf8(field) || field.find('\0') != std::string::npos) {
+        fail<FormatError>("metrics.text", reader.where(), ": expected valid UTF-8 without NUL");
+      }
+    }
+    if (row.size() == 2) rows.sources.push_back(repaired(row[0]));
+    rows.texts.emplace_back(strip_white_space(repaired(row.back())));
+  }
+  if (rows.texts.empty()) fail<FormatError>("metrics.text", name, ": the file has no rows");
+  return rows;
+}
+
+/// Groups of neighbours with one source.
+[[nodiscard]] SOLO_INLINE std::vector<std::vector<std::string>> neighbours(const TextRows& rows) {
+  std::vector<std::vector<std::string>> groups;
+  for (std::size_t i = 0; i < rows.texts.size(); ++i) {
+    if (i == 0 || rows.sources.empty() || rows.sources[i] != rows.sources[i - 1]) {
+      groups.emplace_back();
+    }
+    groups.back().push_back(rows.texts[i]);
+  }
+  return groups;
+}
+
+/// The references of each hypothesis' source.
+[[nodiscard]] SOLO_INLINE std::vector<std::vector<std::string>> by_source(
+    const TextRows& references, const TextRows& hypotheses, const std::filesystem::path& path) {
+  std::unordered_map<std::string_view, std::vector<std::string>> groups;
+  for (std::size_t i = 0; i < references.texts.size(); ++i) {
+    groups[references.sources[i]].push_back(references.texts[i]);
+  }
+  std::vector<std::vector<std::string>> ordered;
+  for (const std::string& source : hypotheses.sources) {
+    const auto found = groups.find(source);
+    if (found == groups.end()) {
+      fail<FormatError>("metrics.text", display_name(path), ": no references for the source ",
+                        quoted(std::string_view(source), 60));
+    }
+    ordered.push_back(found->second);
+  }
+  return ordered;
+}
+
+}  // namespace detail
+
+SOLO_INLINE EvaluationTexts read_evaluation_texts(const std::filesystem::path& references,
+                                                  const std::filesystem::path& hypotheses) {
+  const detail::TextRows said = detail::is_table(hypotheses)
+                                    ? detail::read_table(hypotheses)
+                                    : detail::TextRows{{}, detail::stripped_lines(hypotheses)};
+  if (!detail::is_table(references)) return {detail::reference_groups(references), said.texts};
+  const detail::TextRows rows = detail::read_table(references);
+  if (said.sources.empty() || rows.sources.empty()) return {detail::neighbours(rows), said.texts};
+  return {detail::by_source(rows, said, references), said.texts};
+}
+
+}  // namespace solo::inline SOLO_ABI

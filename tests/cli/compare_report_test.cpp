@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// The report of solo compare, from results that are made up.
+#include "cli/program.hpp"
+
+#include <cstdlib>
+
+using namespace solo;
+using test::check_error;
+using test::Outcome;
+using test::slurp;
+using test::solo_program;
+using test::TempDir;
+
+namespace {
+
+Json scores(double bleu) {
+  return {
+      {"BLEU", bleu}, {"NIST", 8 * bleu}, {"METEOR", nullptr}, {"ROUGE_L", bleu}, {"CIDEr", 2.0}};
+}
+
+Json run(int seed, double bleu, double loss) {
+  return {{"seed", seed},
+          {"status", "done"},
+          {"metrics", scores(bleu)},
+          {"eval_loss", loss},
+          {"train_loss", 3.0},
+          {"train_seconds", 10.0 * seed},
+          {"decode_seconds", 5.0},
+          {"examples_per_second", 100.0},
+          {"peak_rss_bytes", 200'000'000},
+          {"adapter_bytes", 50'000},
+          {"curve", {{10, 4.0}, {20, 3.5}, {30, 3.0}}},
+          {"eval_curve", {{0, 5.9}, {30, loss}}},
+          {"links", Json::array()}};
+}
+
+Json method(const std::string& name, const std::string& kind, int trainable, Json runs) {
+  return {{"name", name},
+          {"description", "about " + name},
+          {"method", kind},
+          {"trainable", trainable},
+          {"options", {{"method", kind}}},
+          {"runs", std::move(runs)},
+          {"against_reference",
+           {{"BLEU", nullptr},
+            {"NIST", nullptr},
+            {"METEOR", nullptr},
+            {"ROUGE_L", nullptr},
+            {"CIDEr", nullptr}}}};
+}
+
+Json made_up() {
+  Json base = method("base", "none", 0, {run(1, 0.1, 5.9)});
+  base["runs"][0]["train_seconds"] = nullptr;
+  Json lora =
+      method("lora", "lora", 1000, {run(1, 0.30, 3.0), run(2, 0.34, 3.2), run(3, 0.38, 3.4)});
+  Json solo = method("solo", "solo", 410, {run(1, 0.40, 2.8), run(2, 0.44, 2.6)});
+  solo["runs"].push_back(
+      {{"seed", 3}, {"status", "diverged"}, {"reason", "step 7: the loss is NaN"}});
+  solo["runs"].push_back({{"seed", 4}, {"status", "missing"}});
+  solo["runs"][0]["links"] = {
+      {{"step", 0},
+       {"links", {{{"source", 0}, {"destination", 2}, {"gate", 1.0}, {"ratio", 0.0}}}}},
+      {{"step", 30},
+       {"links", {{{"source", 0}, {"destination", 2}, {"gate", 1.1}, {"ratio", 0.2}}}}}};
+  solo["tuning"] = {{{"options", {{"learning-rate", 0.01}}}, {"eval_loss", 2.5}},
+                    {{"options", {{"learning-rate", 0.03}}}, {"eval_loss", nullptr}}};
+  solo["against_reference"]["BLEU"] = {
+      {"difference", 0.08}, {"low", 0.05}, {"high", 0.11}, {"p", 0.001}};
+  solo["against_reference"]["CIDEr"] = {
+      {"difference", -0.3}, {"low", -0.5}, {"high", -0.1}, {"p", 0.04}};
+  solo["against_reference"]["ROUGE_L"] = {
+      {"difference", 0.01}, {"low", -0.5}, {"high", 0.5}, {"p", 0.4}};
+  return {{"name", "made up"},
+          {"format", 1},
+          {"task",
+           {{"model", "m"},
+            {"train", "a.csv"},
+            {"valid", "b.csv"},
+            {"test", "c.csv"},
+            {"instances", 2},
+            {"references", 3},
+            {"decoding", {{"num-beams", 10}}}}},
+          {"machine", {{"cpu", "a processor"}, {"threads", 2}, {"version", "0"}}},
+          {"reference", "lora"},
+          {"methods", {base, lora, solo}},
+          {"samples",
+           {{{"context", "name : A"},
+             {"references", {"It is A."}},
+             {"outputs", {{"lora", "It is <b>A</b> & \"B\"."}}}}}}};
+}
+
+struct Setup {
+  TempDir dir;
+  [[nodiscard]] Outcome report(const Json& results) const {
+    std::ofstream(dir.path() / "results.json") << results.dump();
+    return solo_program(dir, {"compare", "--report", dir.path().string()});
+  }
+  [[nodiscard]] std::string page() const { return slurp(dir.path() / "report.html"); }
+};
+
+std::string row_of(const std::string& table, const std::string& name) {
+  const std::size_t at = table.find("| " + name);
+  REQUIRE(at != std::string::npos);
+  return table.substr(at, table.find('\n', at) - at);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "the table of a comparison: means, deviations, significance, and runs that are not done") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  const Outcome outcome = setup.report(made_up());
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(outcome.out == slurp(setup.dir.path() / "table.md"));
+  CHECK(row_of(outcome.out, "base") ==
+        "| base | – | – | 5.9000 | 10.00 | 0.800 | n/a | 10.00 | 2.000 | – | 100.0 | 200 | 50 |");
+  CHECK(row_of(outcome.out, "lora") ==
+        "| lora | 1,000 | 100.0 | 3.2000 ± 0.2000 | 34.00 ± 4.00 | 2.720 ± 0.320 | n/a | 34.00 ± "
+        "4.00 | 2.000 ± 0.000 | 20.0 | 100.0 | 200 | 50 |");
+  CHECK(
+      row_of(outcome.out, "solo") ==
+      "| solo (2 of 4 runs, 1 diverged) | 410 | 41.0 | 2.7000 ± 0.1414 | 42.00 ± 2.83 ▲ | 3.360 ± "
+      "0.226 | n/a | 42.00 ± 2.83 | 2.000 ± 0.000 ▼ | 15.0 | 100.0 | 200 | 50 |");
+}
+
+TEST_CASE("the page of a comparison needs nothing else and shows what was written in it") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  Json results = made_up();
+  results["name"] = "<script>alert(1)</script>";
+  REQUIRE(setup.report(results).status == 0);
+  const std::string page = setup.page();
+  CHECK(page.find("<script") == std::string::npos);
+  CHECK(page.find("&lt;script&gt;") != std::string::npos);
+  CHECK(page.find("It is &lt;b&gt;A&lt;/b&gt; &amp; &quot;B&quot;.") != std::string::npos);
+  CHECK(page.find("seed 3 diverged: step 7: the loss is NaN") != std::string::npos);
+  CHECK(page.find("seed 4 is missing") != std::string::npos);
+  CHECK(page.find("learning-rate 0.03") != std::string::npos);
+  for (const char* const outside : {"src=", "href=\"http", "@import", "url("}) {
+    INFO(outside);
+    CHECK(page.find(outside) == std::string::npos);
+  }
+}
+
+TEST_CASE("pictures come from gnuplot, and without it the page says so") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  REQUIRE(setup.report(made_up()).status == 0);
+  const bool drawn = setup.page().find("<svg") != std::string::npos;
+  if (drawn) {
+    for (const char* const title : {"Training loss", "BLEU against trainable parameters",
+                                    "Gates of solo", "Size of corrections of solo"}) {
+      INFO(title);
+      CHECK(setup.page().find(title) != std::string::npos);
+    }
+  }
+  const std::string path = std::getenv("PATH");
+  REQUIRE(::setenv("PATH", "/nowhere", 1) == 0);
+  const Outcome without = setup.report(made_up());
+  REQUIRE(::setenv("PATH", path.c_str(), 1) == 0);
+  REQUIRE(without.status == 0);
+  CHECK(setup.page().find("<svg") == std::string::npos);
+  CHECK(setup.page().find("gnuplot, which was not found") != std::string::npos);
+  if (!drawn) SOLO_SKIP("needs gnuplot");
+}
+
+TEST_CASE("results that are malformed are refused with the field's name") {
+  SOLO_NEEDS_PROGRAM;
+  const auto refused = [](auto&& change, const std::string& part) {
+    const Setup setup;
+    Json results = made_up();
+    change(results);
+    check_error(setup.report(results), 1, part);
+    CHECK_FALSE(std::filesystem::exists(setup.dir.path() / "report.html"));
+  };
+  refused([](Json& r) { r.erase("machine"); }, "machine");
+  refused([](Json& r) { r["format"] = 2; }, "format");
+  refused([](Json& r) { r["more"] = 1; }, "more");
+  refused([](Json& r) { r["reference"] = "x"; }, "'x'");
+  refused([](Json& r) { r["methods"][1]["name"] = "solo"; }, "'solo'");
+  refused([](Json& r) { r["methods"][1]["trainable"] = -1; }, "methods[1].trainable");
+  refused([](Json& r) { r["methods"][1]["runs"][0]["metrics"]["BLEU"] = "a"; },
+          "methods[1].runs[0].metrics.BLEU");
+  refused([](Json& r) { r["methods"][1]["runs"][0]["status"] = "fine"; }, "status");
+  refused([](Json& r) { r["methods"][2]["tuning"][0]["eval_loss"] = "low"; }, "eval_loss");
+  refused([](Json& r) { r["samples"][0]["outputs"]["y"] = "t"; }, "'y'");
+}

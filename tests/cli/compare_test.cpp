@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// solo compare: methods × seeds from one plan.
+#include "cli/program.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+using namespace solo;
+using test::check_error;
+using test::Outcome;
+using test::slurp;
+using test::solo_program;
+using test::TempDir;
+
+namespace {
+
+constexpr const char* kMeaning[] = {
+    "name[Old Mill], area[riverside]", "name[Blue Spice], food[Thai]",
+    "name[The Eagle], near[Burger King]", "name[Green Man], priceRange[cheap]"};
+
+/// A task of four meanings, two references each, and a plan for it.
+struct Setup {
+  TempDir dir;
+  std::string model = test::model_with_tokenizer(dir);
+  Json plan;
+
+  Setup() {
+    std::ofstream train(path("train.csv"));
+    train << "mr,ref\n";
+    for (const char* const meaning : kMeaning) {
+      for (const char* const said : {"It is here.", "There it is; we say so."}) {
+        train << '"' << meaning << "\"," << said << '\n';
+      }
+    }
+    plan = {
+        {"name", "tiny"},
+        {"model", model},
+        {"train", path("train.csv")},
+        {"holdout_contexts", 1},
+        {"test", path("train.csv")},
+        {"seeds", {1, 2}},
+        {"reference", "lora"},
+        {"options", {{"max-steps", 3}, {"batch-size", 2}, {"logging-steps", 1}}},
+        {"generation", {{"max-new-tokens", 6}, {"num-beams", 2}}},
+        {"bootstrap_samples", 100},
+        {"samples", 2},
+        {"methods",
+         {{{"name", "base"}, {"options", {{"method", "none"}}}},
+          {{"name", "lora"}, {"options", {{"method", "lora"}, {"rank", 1}}}},
+          {{"name", "solo"}, {"options", {{"method", "solo"}, {"rank", 2}, {"links", "0-2"}}}}}}};
+  }
+  [[nodiscard]] std::string path(const std::string& name) const { return dir.path() / name; }
+  [[nodiscard]] Outcome compare(std::vector<std::string> more = {},
+                                const std::string& output = "out") const {
+    std::ofstream(path("plan.json")) << plan.dump();
+    std::vector<std::string> arguments = {"compare", "--plan", path("plan.json"), "--output",
+                                          path(output)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return solo_program(dir, arguments);
+  }
+  [[nodiscard]] Json results(const std::string& output = "out") const {
+    return parse_json(slurp(path(output + "/results.json")), "results.json");
+  }
+};
+
+/// The scores and losses of all runs, without times and sizes.
+Json numbers(const Json& results) {
+  Json all = Json::array();
+  for (const Json& method : results.at("methods")) {
+    for (const Json& run : method.at("runs")) {
+      all.push_back({method.at("name"), run.at("seed"), run.at("status"), run.at("metrics"),
+                     run.at("eval_loss"), run.at("curve")});
+    }
+  }
+  return all;
+}
+
+std::ptrdiff_t count(const std::string& text, const std::string& part) {
+  std::ptrdiff_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("solo compare trains, decodes and scores every method with every seed") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  const Outcome outcome = setup.compare();
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(count(outcome.err, "== run ") == 5);  // the base once
+  CHECK(outcome.err.find("left") != std::string::npos);
+  CHECK(outcome.out == slurp(setup.path("out/table.md")));
+  CHECK(slurp(setup.path("out/report.html")).find("</html>") != std::string::npos);
+  const Json results = setup.results();
+  REQUIRE(results.at("methods").size() == 3);
+  CHECK(results.at("task").at("instances") == 4);
+  CHECK(results.at("task").at("references") == 8);
+  for (const Json& method : results.at("methods")) {
+    for (const Json& run : method.at("runs")) {
+      CHECK(run.at("status") == "done");
+      CHECK(run.at("metrics").at("BLEU").is_number());
+      CHECK(run.at("metrics").at("METEOR").is_null());
+      CHECK(run.at("eval_loss").is_number());
+    }
+  }
+  CHECK(results.at("methods")[0].at("trainable") == 0);
+  const Json& solo = results.at("methods")[2];
+  CHECK(solo.at("trainable").get<int>() > 0);
+  CHECK(solo.at("runs")[0].at("curve").size() == 3);
+  CHECK(solo.at("runs")[0].at("links")[0].at("links")[0].at("destination") == 2);
+  CHECK(solo.at("against_reference").at("BLEU").at("p").is_number());
+  CHECK(results.at("samples").size() == 2);
+  // What was trained is what solo train makes of the same options.
+  const Outcome alone =
+      solo_program(setup.dir, {"train", "--config", setup.path("out/runs/lora/seed-2/train.json"),
+                               "--output", setup.path("alone"), "--quiet"});
+  REQUIRE(alone.status == 0);
+  CHECK(slurp(setup.path("alone/adapter_model.safetensors")) ==
+        slurp(setup.path("out/runs/lora/seed-2/trained/adapter_model.safetensors")));
+}
+
+TEST_CASE("solo compare runs only what is not finished") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  REQUIRE(setup.compare({"--methods", "base,lora", "--seeds", "1"}).status == 0);
+  const Outcome rest = setup.compare({"--json"});
+  INFO(rest.err);
+  REQUIRE(rest.status == 0);
+  CHECK(count(rest.err, "== run ") == 3);
+  CHECK(rest.json().at("runs") == 5);
+  const Outcome again = setup.compare();
+  CHECK(count(again.err, "== run ") == 0);
+  REQUIRE(setup.compare({}, "other").status == 0);
+  CHECK(numbers(setup.results()) == numbers(setup.results("other")));
+
+  setup.plan["options"]["max-steps"] = 4;
+  check_error(setup.compare(), 1, "max-steps was 3 and is 4; --rerun");
+  const Outcome replaced = setup.compare({"--rerun"});
+  REQUIRE(replaced.status == 0);
+  CHECK(count(replaced.err, "== run ") == 4);
+  CHECK(setup.results().at("methods")[1].at("runs")[0].at("curve").size() == 4);
+}
+
+TEST_CASE("a comparison that was stopped ends as one that was not") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  setup.plan["seeds"] = {1};
+  setup.plan["options"]["max-steps"] = 100;
+  setup.plan["options"]["logging-steps"] = 50;
+  REQUIRE(setup.compare({}, "whole").status == 0);
+  const std::string adapter = "/runs/solo/seed-1/trained/adapter_model.safetensors";
+
+  std::ofstream(setup.path("plan.json")) << setup.plan.dump();
+  const pid_t child =
+      test::start_program(setup.dir, {test::program()->string(), "compare", "--plan",
+                                      setup.path("plan.json"), "--output", setup.path("out")});
+  const std::filesystem::path log = setup.path("out/runs/solo/seed-1/trained/log.jsonl");
+  for (int i = 0; i < 6000 && !std::filesystem::exists(log); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  REQUIRE(::kill(child, SIGINT) == 0);
+  const Outcome stopped = test::wait_for_program(setup.dir, child);
+  INFO(stopped.err);
+  REQUIRE(stopped.status == 130);
+  CHECK(stopped.err.find("stopped; to go on: ") != std::string::npos);
+  CHECK(setup.results().at("methods")[2].at("runs")[0].at("status") == "missing");
+  REQUIRE_FALSE(std::filesystem::exists(setup.path("out/runs/solo/seed-1/run.json")));
+  REQUIRE(setup.compare().status == 0);
+  CHECK(slurp(setup.path("out") + adapter) == slurp(setup.path("whole") + adapter));
+  CHECK(numbers(setup.results()) == numbers(setup.results("whole")));
+}
+
+TEST_CASE("the setting of the lowest validation loss is chosen, and diverged runs are told apart") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  setup.plan["tuning_seeds"] = {7};
+  setup.plan["grid"] = {{"learning-rate", {1e-9, 1e-2, 1e30}}};
+  setup.plan["methods"].push_back(
+      {{"name", "hopeless"},
+       {"options", {{"method", "lora"}, {"rank", 1}, {"learning-rate", 1e30}}},
+       {"grid", {{"batch-size", {1, 2}}}}});
+  setup.plan["options"]["max-grad-norm"] = 0;
+  const Outcome outcome = setup.compare();
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(outcome.err.find("diverged") != std::string::npos);
+  const Json results = setup.results();
+  const Json& lora = results.at("methods")[1];
+  CHECK(lora.at("options").at("learning-rate") == 1e-2);
+  REQUIRE(lora.at("tuning").size() == 3);
+  CHECK(lora.at("tuning")[2].at("eval_loss").is_null());
+  CHECK(lora.at("tuning")[1].at("eval_loss") < lora.at("tuning")[0].at("eval_loss"));
+  for (const Json& run : results.at("methods")[3].at("runs")) {
+    CHECK(run.at("status") == "diverged");
+  }
+  CHECK(outcome.out.find("diverged") != std::string::npos);
+}
+
+TEST_CASE("a plan that is wrong is refused before anything runs") {
+  SOLO_NEEDS_PROGRAM;
+  const auto refused = [](auto&& change, const std::string& part) {
+    Setup setup;
+    change(setup.plan);
+    const Outcome outcome = setup.compare();
+    check_error(outcome, 1, part);
+    CHECK_FALSE(std::filesystem::exists(setup.path("out/runs/lora/seed-1/trained")));
+  };
+  refused([](Json& p) { p["sead"] = 1; }, "'sead'");
+  refused([](Json& p) { p.erase("methods"); }, "plan.json: methods");
+  refused([](Json& p) { p["methods"] = Json::array(); }, "methods: the list is empty");
+  refused([](Json& p) { p["methods"][1]["name"] = "../x"; }, "'../x'");
+  refused([](Json& p) { p["methods"][1]["name"] = "solo"; }, "'solo' is there twice");
+  refused([](Json& p) { p["reference"] = "none"; }, "no method is named 'none'");
+  refused([](Json& p) { p["seeds"] = {1, 1}; }, "given twice");
+  refused([](Json& p) { p["holdout_contexts"] = 4; }, "4 of 4 contexts");
+  refused([](Json& p) { p["valid"] = "x"; }, "either valid");
+  refused([](Json& p) { p["options"]["output"] = "x"; }, "'output'");
+  refused([](Json& p) { p["options"]["no-such"] = 1; }, "no-such");
+  refused([](Json& p) { p["methods"][2]["options"]["rank"] = 0; }, "r");
+  refused([](Json& p) { p["methods"][2]["options"]["links"] = "0-99"; }, "links");
+  refused([](Json& p) { p["generation"]["num-beams"] = 0; }, "num_beams");
+  refused([](Json& p) { p["grid"] = {{"learning-rate", {1, 2}}}; }, "tuning_seeds");
+  Setup setup;
+  check_error(setup.compare({"--methods", "lora,none"}), 2, "'none'");
+  check_error(setup.compare({"--seeds", "1,x"}), 2, "'x'");
+  check_error(solo_program(setup.dir, {"compare", "--output", setup.path("out")}), 2, "--plan");
+}
+
+TEST_CASE("lora-e2e is a plan of its own") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  const Outcome outcome = solo_program(
+      setup.dir, {"compare", "--recipe", "lora-e2e", "--model", setup.model, "--train",
+                  setup.path("train.csv"), "--valid", setup.path("train.csv"), "--test",
+                  setup.path("train.csv"), "--output", setup.path("out"), "--seeds", "110"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  const Json results = setup.results();
+  REQUIRE(results.at("methods").size() == 3);
+  CHECK(results.at("task").at("decoding").at("beam-style") == "lora");
+  CHECK(results.at("methods")[0].at("runs")[0].at("status") == "done");
+}

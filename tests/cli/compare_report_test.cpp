@@ -50,7 +50,7 @@ Json method(const std::string& name, const std::string& kind, int trainable, Jso
 }
 
 Json made_up() {
-  Json base = method("base", "none", 0, {run(1, 0.1, 5.9)});
+  Json base = method("base", "none", 0, Json::array({run(1, 0.1, 5.9)}));
   base["runs"][0]["train_seconds"] = nullptr;
   Json lora =
       method("lora", "lora", 1000, {run(1, 0.30, 3.0), run(2, 0.34, 3.2), run(3, 0.38, 3.4)});
@@ -58,11 +58,11 @@ Json made_up() {
   solo["runs"].push_back(
       {{"seed", 3}, {"status", "diverged"}, {"reason", "step 7: the loss is NaN"}});
   solo["runs"].push_back({{"seed", 4}, {"status", "missing"}});
-  solo["runs"][0]["links"] = {
-      {{"step", 0},
-       {"links", {{{"source", 0}, {"destination", 2}, {"gate", 1.0}, {"ratio", 0.0}}}}},
-      {{"step", 30},
-       {"links", {{{"source", 0}, {"destination", 2}, {"gate", 1.1}, {"ratio", 0.2}}}}}};
+  const auto links_at = [](int step, double gate, double ratio) -> Json {
+    const Json link = {{"source", 0}, {"destination", 2}, {"gate", gate}, {"ratio", ratio}};
+    return {{"step", step}, {"links", Json::array({link})}};
+  };
+  solo["runs"][0]["links"] = Json::array({links_at(0, 1.0, 0.0), links_at(30, 1.1, 0.2)});
   solo["tuning"] = {{{"options", {{"learning-rate", 0.01}}}, {"eval_loss", 2.5}},
                     {{"options", {{"learning-rate", 0.03}}}, {"eval_loss", nullptr}}};
   solo["against_reference"]["BLEU"] = {
@@ -71,6 +71,9 @@ Json made_up() {
       {"difference", -0.3}, {"low", -0.5}, {"high", -0.1}, {"p", 0.04}};
   solo["against_reference"]["ROUGE_L"] = {
       {"difference", 0.01}, {"low", -0.5}, {"high", 0.5}, {"p", 0.4}};
+  const Json sample = {{"context", "name : A"},
+                       {"references", Json::array({"It is A."})},
+                       {"outputs", {{"lora", "It is <b>A</b> & \"B\"."}}}};
   return {{"name", "made up"},
           {"format", 1},
           {"task",
@@ -84,10 +87,7 @@ Json made_up() {
           {"machine", {{"cpu", "a processor"}, {"threads", 2}, {"version", "0"}}},
           {"reference", "lora"},
           {"methods", {base, lora, solo}},
-          {"samples",
-           {{{"context", "name : A"},
-             {"references", {"It is A."}},
-             {"outputs", {{"lora", "It is <b>A</b> & \"B\"."}}}}}}};
+          {"samples", Json::array({sample})}};
 }
 
 struct Setup {

@@ -163,7 +163,7 @@ TEST_CASE("pictures come from gnuplot, and without it the page says so") {
   REQUIRE(::setenv("PATH", path.c_str(), 1) == 0);
   REQUIRE(without.status == 0);
   CHECK(setup.page().find("<svg") == std::string::npos);
-  CHECK(setup.page().find("gnuplot, which was not found") != std::string::npos);
+  CHECK(setup.page().find("gnuplot, which was not found or failed") != std::string::npos);
   if (!drawn) SOLO_SKIP("needs gnuplot");
 }
 
@@ -181,6 +181,8 @@ TEST_CASE("results that are malformed are refused with the field's name") {
   refused([](Json& r) { r["more"] = 1; }, "more");
   refused([](Json& r) { r["reference"] = "x"; }, "'x'");
   refused([](Json& r) { r["methods"][1]["name"] = "solo"; }, "'solo'");
+  refused([](Json& r) { r["methods"][2]["name"] = "x\nEOD\nsystem('touch pwned')"; },
+          "name has 1 to 64");
   refused([](Json& r) { r["methods"][1]["trainable"] = -1; }, "methods[1].trainable");
   refused([](Json& r) { r["methods"][1]["runs"][0]["metrics"]["BLEU"] = "a"; },
           "methods[1].runs[0].metrics.BLEU");

@@ -50,7 +50,8 @@ std::optional<std::string> run_gnuplot(std::string_view script) {
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::string name = "gnuplot";
-  std::array<char*, 2> argv = {name.data(), nullptr};
+  std::string plain = "-d";  // not as the user's own settings have it
+  std::array<char*, 3> argv = {name.data(), plain.data(), nullptr};
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, "gnuplot", &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);

@@ -95,17 +95,24 @@ std::string results_table(const CompareResults& results) {
          element("p class=\"note\"", html_text(table_legend(results)));
 }
 
+/// The picture, with its title for those who do not see it.
+std::string labelled(const Plot& plot) {
+  return concat("<svg role=\"img\" aria-label=\"", html_text(plot.title), '"',
+                std::string_view(plot.svg).substr(4));
+}
+
 std::string figures(const CompareResults& results) {
   const std::vector<Plot> plots = draw_plots(results);
   if (plots.empty()) {
-    return element("p class=\"note\"",
-                   "No pictures: they are drawn by gnuplot, which was not found, or there are no "
-                   "finished runs.");
+    return element(
+        "p class=\"note\"",
+        "No pictures: they are drawn by gnuplot, which was not found or failed, or there "
+        "are no finished runs.");
   }
   std::string all;
   for (const Plot& plot : plots) {
     all += element("figure", concat("<figcaption><strong>", html_text(plot.title), "</strong> ",
-                                    html_text(plot.caption), "</figcaption>\n", plot.svg));
+                                    html_text(plot.caption), "</figcaption>\n", labelled(plot)));
   }
   return element("div class=\"figures\"", all);
 }

@@ -5,6 +5,8 @@
 #include <solo/io/file.hpp>
 #include <solo/io/json_fields.hpp>
 
+#include "results.hpp"
+
 #include <algorithm>
 #include <initializer_list>
 #include <set>
@@ -62,13 +64,6 @@ template <class... Parts>
   fail<ConfigError>("compare.plan", parts...);
 }
 
-bool is_name(std::string_view text) {
-  constexpr std::string_view kLetters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+.";
-  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
-         text.find_first_not_of(kLetters) == std::string_view::npos;
-}
-
 /// Options that a run sets itself.
 void refuse_own_options(const std::string& where, const Json& options,
                         std::initializer_list<const char*> own) {
@@ -105,7 +100,7 @@ void ComparePlan::validate() const {
                      {"model", "adapter", "input", "prompt", "json", "config", "separator"});
   std::set<std::string> names;
   for (const PlannedMethod& m : methods) {
-    if (!is_name(m.name)) {
+    if (!is_method_name(m.name)) {
       refuse("methods: a name has 1 to 64 letters, digits, \"-\", \"_\", \"+\" or \".\", found ",
              quoted(m.name));
     }

@@ -124,7 +124,6 @@ std::string quality_script(const CompareResults& results, const char* what, doub
   const std::vector<std::string> kinds = method_kinds(results);
   std::string data;
   std::string plot;
-  std::string base;
   std::string labels;
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     std::string rows;
@@ -144,15 +143,12 @@ std::string quality_script(const CompareResults& results, const char* what, doub
   for (const CompareMethod* method : select_methods(results, 4)) {
     const auto spread = of(*method);
     if (!spread || method->trainable == 0) continue;
-    labels += concat(method->trainable, ' ', number(factor * spread->mean), ' ', '"', method->name,
-                     "\"\n");
+    labels +=
+        concat("set label ", gnuplot_quoted(method->name), " at ", method->trainable, ",",
+               number(factor * spread->mean), " center offset 0,0.9 font ',10' tc rgb '#333333'\n");
   }
   if (plot.empty()) return {};
-  if (!labels.empty()) {
-    data += data_block("names", labels);
-    plot += ", $names using 1:2:3 with labels offset 0,0.9 font ',10' tc rgb '#333333' notitle";
-  }
-  return setup(560, 360) + data +
+  return setup(560, 360) + data + labels +
          concat(
              "set logscale x\nset format x '10^{%L}'\nset xtics format '%.0s%c'\n"
              "set xlabel 'trainable parameters'\nset offsets graph 0.04, graph 0.04, "

@@ -119,10 +119,22 @@ void require_finite_method(const CompareMethod& method, const std::string& sourc
 
 }  // namespace
 
+bool is_method_name(std::string_view text) noexcept {
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+.";
+  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
+         text.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
 void CompareResults::validate(const std::string& source) const {
   std::set<std::string_view> names;
   for (const CompareMethod& m : methods) {
-    if (m.name.empty()) fail<ConfigError>("config.value", source, ": a method's name is empty");
+    if (!is_method_name(m.name)) {
+      fail<ConfigError>("config.value", source,
+                        ": a method's name has 1 to 64 letters, digits, \"-\", \"_\", \"+\" or "
+                        "\".\", found ",
+                        quoted(m.name));
+    }
     if (!names.insert(m.name).second) {
       fail<ConfigError>("config.value", source, ": two methods are named ", quoted(m.name));
     }

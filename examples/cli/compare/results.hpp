@@ -92,8 +92,12 @@ struct CompareTuning {
   std::optional<double> eval_loss;  ///< none: it diverged
 };
 
+/// Whether a method may have this name: 1 to 64 letters, digits, "-", "_", "+" and ".", beginning
+/// with neither "-" nor ".". It is the name of a folder, and stands in scripts and pages.
+[[nodiscard]] bool is_method_name(std::string_view text) noexcept;
+
 struct CompareMethod {
-  std::string name;  ///< no two methods share one
+  std::string name;  ///< is_method_name(); no two methods share one
   std::string description;
   std::string method;  ///< its kind: "lora", "solo", "full", …
   std::uint64_t trainable = 0;
@@ -134,9 +138,10 @@ struct CompareResults {
   std::vector<CompareMethod> methods;
   std::vector<CompareSample> samples;
 
-  /// Throws ConfigError "config.value" when two methods share a name, when none has the
-  /// reference's, or when a sample's output is of an unknown one; NumericError "numeric.nonfinite"
-  /// when a number other than a curve's is NaN or infinite. Messages begin with `source`.
+  /// Throws ConfigError "config.value" when a name is none, when two methods share one, when none
+  /// has the reference's, or when a sample's output is of an unknown one; NumericError
+  /// "numeric.nonfinite" when a number other than a curve's is NaN or infinite. Messages begin with
+  /// `source`.
   void validate(const std::string& source) const;
 };
 

@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/shared.hpp"
 
+#include <cmath>
+
 using namespace solo;
 using test::shared_dir;
 
@@ -95,6 +97,14 @@ TEST_CASE("three instances: each alone") {
     CHECK(one.scores().cider == 0.0);  // nothing tells one instance from others
     CHECK(*one.scores().nist == *evaluation.instance(static_cast<Index>(i)).nist);
   }
+}
+
+TEST_CASE("the smoothing of a short text leaves its brevity penalty alone") {
+  const Groups references = {{"a b c d e f g h i j"}};
+  const std::vector<std::string> half = {"a b c d e"};
+  const TextEvaluation evaluation(references, half);  // every n-gram is a hit
+  CHECK(evaluation.instance(0).bleu == near(std::exp(-1.0)));
+  CHECK(evaluation.scores().bleu == near(std::exp(-1.0)));
 }
 
 TEST_CASE("the full-size anchors of E2E") {

@@ -19,8 +19,12 @@ struct BleuStatistics {
   BleuStatistics& operator+=(const BleuStatistics& other) noexcept;
   /// brevity · exp(¼ Σ log(hits / candidates)). A fraction; above 1 when texts are mostly empty.
   [[nodiscard]] double score() const noexcept;
-  /// The score of one text with one hit and candidate more in every order.
+  /// The score of one text with one hit and candidate more in the precision of every order; the
+  /// brevity is that of the text as it is.
   [[nodiscard]] double smoothed_score() const noexcept;
+
+ private:
+  [[nodiscard]] double score_with(double more) const noexcept;
 };
 
 namespace detail {

@@ -17,25 +17,24 @@ SOLO_INLINE BleuStatistics& BleuStatistics::operator+=(const BleuStatistics& oth
   return *this;
 }
 
-SOLO_INLINE double BleuStatistics::score() const noexcept {
+SOLO_INLINE double BleuStatistics::score_with(double more) const noexcept {
   double brevity = 1.0;
   if (candidates[0] <= reference_length) {
     brevity = std::exp(1.0 - reference_length / (candidates[0] == 0.0 ? 1e-5 : candidates[0]));
   }
   double sum = 0.0;
   for (std::size_t n = 0; n < kOrders; ++n) {
-    sum += std::log(std::max(hits[n], 1e-15) / std::max(candidates[n], 1e-9));
+    sum += std::log(std::max(hits[n] + more, 1e-15) / std::max(candidates[n] + more, 1e-9));
   }
   return brevity * std::exp(sum / kOrders);
 }
 
+SOLO_INLINE double BleuStatistics::score() const noexcept {
+  return score_with(0.0);
+}
+
 SOLO_INLINE double BleuStatistics::smoothed_score() const noexcept {
-  BleuStatistics more = *this;
-  for (std::size_t n = 0; n < kOrders; ++n) {
-    more.hits[n] += 1.0;
-    more.candidates[n] += 1.0;
-  }
-  return more.score();
+  return score_with(1.0);
 }
 
 namespace detail {

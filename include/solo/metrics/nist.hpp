@@ -7,6 +7,7 @@
 
 #include <array>
 #include <optional>
+#include <unordered_map>
 
 namespace solo::inline SOLO_ABI {
 
@@ -35,7 +36,7 @@ class NistInformation {
 
  private:
   [[nodiscard]] double count(int ngram) const;
-  std::vector<double> counts_ = {0.0};  // by n-gram
+  std::unordered_map<int, double> counts_;  // by n-gram
 };
 
 [[nodiscard]] NistStatistics nist_statistics(const NgramCounts& hypothesis,

@@ -36,17 +36,13 @@ namespace detail {
 SOLO_INLINE void NistInformation::add(const NgramCounts& reference) {
   counts_[0] += static_cast<double>(reference.length);
   for (const std::vector<NgramCount>& order : reference.of) {
-    for (const NgramCount& item : order) {
-      const auto i = static_cast<std::size_t>(item.ngram);
-      if (i >= counts_.size()) counts_.resize(2 * i + 1);
-      counts_[i] += item.count;
-    }
+    for (const NgramCount& item : order) counts_[item.ngram] += item.count;
   }
 }
 
 SOLO_INLINE double NistInformation::count(int ngram) const {
-  const auto i = static_cast<std::size_t>(ngram);
-  return i < counts_.size() ? counts_[i] : 0.0;
+  const auto found = counts_.find(ngram);
+  return found == counts_.end() ? 0.0 : found->second;
 }
 
 SOLO_INLINE double NistInformation::operator()(const NgramTrie& trie, int ngram) const {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <csignal>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -128,7 +129,8 @@ double MeteorProgram::score(std::span<const std::vector<std::string>> references
   for (std::size_t i = 0; i <= hypotheses.size(); ++i) last = meteor.answer();  // the corpus last
   double score = 0.0;
   const auto result = std::from_chars(last.data(), last.data() + last.size(), score);
-  if (result.ec != std::errc{} || result.ptr != last.data() + last.size()) {
+  if (result.ec != std::errc{} || result.ptr != last.data() + last.size() ||
+      !std::isfinite(score)) {
     meteor.broken(concat("expected a score, found ", quoted(std::string_view(last), 60)));
   }
   return score;

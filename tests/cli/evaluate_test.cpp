@@ -135,15 +135,34 @@ done
   check_error(
       setup.evaluate(setup.references, setup.hypotheses, {"--meteor-jar", jar, "--java", broken}),
       1, "METEOR: ");
+  const std::string not_a_number = setup.write("not-a-number", R"(#!/bin/sh
+read -r line; echo 1
+read -r line; echo 1
+read -r line; echo 0; echo 0; echo nan
+)");
+  std::filesystem::permissions(not_a_number, std::filesystem::perms::owner_all);
+  check_error(setup.evaluate(setup.references, setup.hypotheses,
+                             {"--meteor-jar", jar, "--java", not_a_number}),
+              1, "expected a score, found 'nan'");
   const char* const real = std::getenv("SOLO_METEOR_JAR");
   if (real == nullptr) SOLO_SKIP("SOLO_METEOR_JAR names no jar: METEOR's own program was not run");
-  const std::string refs = setup.write(
-      "eagle.txt",
-      "The Eagle is a cheap coffee shop near Burger King .\nNear Burger King , The Eagle is a "
-      "coffee shop with low prices .\nThe Eagle coffee shop is cheap ; it 's near Burger King "
-      ".\n\nx\n");
-  const std::string said = setup.write(
-      "eagle-said.txt", "The Eagle is a cheap coffee shop located near Burger King .\nx\n");
+  const std::string refs = setup.write("golden.txt",
+                                       R"(The Eagle is a cheap coffee shop near Burger King .
+Near Burger King , The Eagle is a coffee shop with low prices .
+The Eagle coffee shop is cheap ; it 's near Burger King .
+
+Green Man is a family - friendly pub in the city centre with prices of £ 20 - 25 .
+In the city centre you can find Green Man , a kid friendly pub . Its price range is £ 20 - 25 .
+
+Café Adriatic serves Italian food by the riverside . It is n't family - friendly .
+By the river , Café Adriatic serves Italian food and is not child friendly .
+Café Adriatic is an adult only Italian restaurant in the riverside area .
+)");
+  const std::string said =
+      setup.write("golden-said.txt", R"(The Eagle is a cheap coffee shop located near Burger King .
+Green Man is a family friendly pub in the city centre . Its price range is £ 20 - 25 .
+Café Adriatic serves Italian food in the riverside area . It is not family - friendly .
+)");
   const Json golden = setup.scores(refs, said, {"--meteor-jar", real});
-  CHECK(golden.at("METEOR").is_number());
+  CHECK(std::abs(golden.at("METEOR").get<double>() - 0.497553) < 1e-6);  // e2e.md 6A
 }

@@ -47,8 +47,8 @@ TEST_CASE("Penn Treebank tokens, punctuation dropped") {
         "center.|spice.cheap|3.5|1,000|10:30|1/2");
   CHECK(ptb("o'clock d'oeuvre we'll they've") == "o'clock|d'oeuvre|we|'ll|they|'ve");
   CHECK(ptb("what?! yes!! no? … -- – wait...") == "what|?!|yes|!!|no|wait");
-  CHECK(ptb("(a) [b] {c} \"q\" “r” a/b $ % & @ *") ==
-        "-lrb-|a|-rrb-|-lsb-|b|-rsb-|-lcb-|c|-rcb-|q|r|a|/|b|$|%|&|@|*");
+  CHECK(ptb("(a) [b] {c} \"q\" “r” ‘s a/b $ % & @ *") ==
+        "-lrb-|a|-rrb-|-lsb-|b|-rsb-|-lcb-|c|-rcb-|q|r|s|a|/|b|$|%|&|@|*");
   CHECK(ptb("Café’s CAFÉ").find("café|'s|café") == 0);
   CHECK(ptb_tokens("").empty());
   CHECK(ptb_tokens(" . , ").empty());

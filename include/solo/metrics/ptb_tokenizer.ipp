@@ -173,6 +173,7 @@ class PtbScanner {
       case U'}':
         return put("-rcb-");
       case U'"':
+      case U'‘':
       case U'“':
       case U'”':
       case U'«':

@@ -85,17 +85,25 @@ struct TextRows {
 
 /// Whether a table's first row names its columns.
 [[nodiscard]] SOLO_INLINE bool is_header(const std::vector<std::string>& row) {
-  constexpr std::array<std::string_view, 12> kNames = {"mr",
+  constexpr std::array<std::string_view, 20> kNames = {"mr",
                                                        "meaning representation",
+                                                       "meaning_representation",
                                                        "source",
                                                        "src",
                                                        "input",
                                                        "ref",
                                                        "refs",
                                                        "reference",
+                                                       "references",
+                                                       "human_ref",
+                                                       "target",
                                                        "output",
+                                                       "sys",
+                                                       "sys_out",
                                                        "system",
                                                        "system output",
+                                                       "system_output",
+                                                       "txt",
                                                        "text"};
   return std::all_of(row.begin(), row.end(), [&](const std::string& name) {
     return std::find(kNames.begin(), kNames.end(), lower_case(name)) != kNames.end();

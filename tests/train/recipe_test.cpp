@@ -3,6 +3,7 @@
 /// Recipe::lora_e2e is the training loop of LoRA's code: runs of tests/golden/recipe, and its
 /// parts.
 #include <solo/adapters/adapters.hpp>
+#include <solo/autograd/lm_loss.hpp>
 #include <solo/io/json.hpp>
 #include <solo/train/lora_e2e.hpp>
 
@@ -15,6 +16,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <span>
 
 using solo::Index;
 using solo::TrainPlan;
@@ -260,6 +262,35 @@ TEST_CASE("LoRA's schedule counts batches, and windows cross the ends of epochs"
     CHECK(std::string(error.what()) ==
           "max_steps: 4503599627370496 steps of 4 batches cannot be counted");
   }
+}
+
+TEST_CASE("the loss of three positions is that of LoRA's code", "[recipe]") {
+  // The head is the identity, so the rows are the logits; the mask leaves the first one out.
+  solo::Parameter<double> head("head", {4, 4});
+  for (Index i = 0; i < 4; ++i) head.value().matrix()(i, i) = 1.0;
+  const std::vector<double> rows = {2, 1, 0, -1, 0.5, 0.5, 0.5, 0.5, 0, 3, 0, 0};
+  const std::vector<int> targets = {0, 2, 3};
+  const auto loss = [&](Index first, Index count, double smoothing, double normalizer) {
+    solo::Tape<double> tape;
+    tape.begin({.record = false});
+    const solo::ConstMatrixView<double> logits(rows.data() + 4 * first, count, 4);
+    const std::span<const int> scored(targets.data() + first, static_cast<std::size_t>(count));
+    return solo::lm_loss<double>(tape, tape.copy(logits),
+                                 {.head = &head,
+                                  .targets = scored,
+                                  .label_smoothing = smoothing,
+                                  .normalizer = normalizer})
+        .item();
+  };
+  const auto check = [&](double smoothing, const std::vector<double>& positions, double mean) {
+    CAPTURE(smoothing);
+    for (Index i = 0; i < 3; ++i) {
+      CHECK(std::abs(loss(i, 1, smoothing, 1.0) - positions[static_cast<std::size_t>(i)]) < 1e-6);
+    }
+    CHECK(std::abs(loss(1, 2, smoothing, solo::lora_denominator(2)) - mean) < 1e-6);
+  };
+  check(0.1, {0.590190, 1.386294, 3.064206}, 2.225139);
+  check(0.0, {0.440190, 1.386294, 3.139206}, 2.262637);
 }
 
 TEST_CASE("the loss of a batch has 1e-4 in its denominator, the validation loss is of batches",

@@ -4,6 +4,7 @@
 
 #include "meteor.hpp"
 #include "number_text.hpp"
+#include "score_json.hpp"
 
 #include <memory>
 
@@ -18,15 +19,6 @@ struct EvaluateArguments {
   BootstrapOptions bootstrap{.samples = 0};
   MeteorArguments meteor;
 };
-
-/// In the order of e2e-metrics.
-Json to_json(const TextScores& s) {
-  return {{"BLEU", s.bleu},
-          {"NIST", or_null(s.nist)},
-          {"METEOR", or_null(s.meteor)},
-          {"ROUGE_L", s.rouge_l},
-          {"CIDEr", s.cider}};
-}
 
 Json to_json(const Interval& interval) {
   return {interval.low, interval.high};
@@ -50,11 +42,11 @@ Json evaluate(const EvaluateArguments& arguments) {
   const TextEvaluation evaluation(texts.references, texts.hypotheses);
   TextScores scores = evaluation.scores();
   if (meteor) scores.meteor = meteor.score(texts.references, texts.hypotheses);
-  Json result = to_json(scores);
+  Json result = scores_json(scores);
   if (arguments.per_instance) {
     result["instances"] = Json::array();
     for (Index i = 0; i < evaluation.size(); ++i) {
-      Json one = to_json(evaluation.instance(i));
+      Json one = scores_json(evaluation.instance(i));
       one.erase("METEOR");  // of a whole corpus only
       result["instances"].push_back(std::move(one));
     }

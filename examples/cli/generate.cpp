@@ -126,11 +126,10 @@ struct Prompts {
   }
 
   void add_file(const std::filesystem::path& path, DataFormat format) {
-    const bool csv = path.extension() == ".csv";
-    if (format == DataFormat::automatic && (csv || path.extension() == ".txt")) {
-      format = csv ? DataFormat::csv : DataFormat::txt;
-    }
-    if (format == DataFormat::csv || format == DataFormat::txt) {
+    const std::filesystem::path extension = path.extension();
+    const bool lines = format == DataFormat::automatic ? extension != ".csv" && extension != ".txt"
+                                                       : format == DataFormat::jsonl;
+    if (!lines) {
       add_contexts(path, format);
     } else {
       add_lines(path);
@@ -246,7 +245,9 @@ Command add_generate(CLI::App& program, Common& common) {
   return {&app, [arguments, &common] { run_generate(*arguments, common); },
           [arguments, &common] {
             check_usage(*arguments, common);
-            (void)detail::decoding_rules(arguments->generation, {});
+            GenerateOptions options = generation_options(*arguments, std::nullopt);
+            options.stop_strings.clear();  // they need the tokenizer, which is not read here
+            (void)detail::decoding_rules(options, {});
           }};
 }
 

@@ -2,6 +2,7 @@
 #include <solo/data/csv.hpp>
 #include <solo/data/e2e.hpp>
 #include <solo/text/lines.hpp>
+#include <solo/text/white_space.hpp>
 
 #include "support/bad_input.hpp"
 #include "support/catch.hpp"

@@ -4,8 +4,6 @@
 #include "../number_text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <iostream>
 
 namespace solo::cli {
@@ -91,7 +89,7 @@ std::optional<Comparison::Tuned> Comparison::tuned(const PlannedMethod& method) 
       const std::optional<RunRecord> record =
           tuning_folder(method, i, settings[i], seed).finished();
       if (!record) return {};
-      const std::optional<double> loss = record->eval_loss();
+      const std::optional<double> loss = record->number("eval_loss");
       diverged = diverged || record->diverged || !loss;
       sum += loss.value_or(0.0);
     }
@@ -121,7 +119,8 @@ RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) 
   if (record.diverged) {
     line += "diverged: " + record.reason;
   } else {
-    if (const auto loss = record.eval_loss()) line += concat("eval_loss ", fixed(*loss, 4), ", ");
+    if (const auto loss = record.number("eval_loss"))
+      line += concat("eval_loss ", fixed(*loss, 4), ", ");
     if (record.scores) line += concat("BLEU ", fixed(100.0 * record.scores->bleu, 2), ", ");
     line += duration(seconds_ / static_cast<double>(done_)) + " a run";
   }

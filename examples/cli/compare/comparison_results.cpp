@@ -45,9 +45,8 @@ LinkSample read_links_line(const Json& json, const std::string& where) {
   LinkSample sample{.step = fields.integer("step"), .links = {}};
   for (const Json& link : fields.value("links")) {
     const JsonFields of(link, where, "links");
-    sample.links.push_back({of.integer("source"), of.integer("destination"),
-                            of.absent("gate") ? std::nullopt : std::optional(of.number("gate")),
-                            of.absent("ratio") ? std::nullopt : std::optional(of.number("ratio"))});
+    sample.links.push_back({of.integer("source"), of.integer("destination"), of.number_if("gate"),
+                            of.number_if("ratio")});
   }
   return sample;
 }
@@ -60,11 +59,6 @@ void read_links(const std::filesystem::path& trained, CompareRun& run) {
   while (lines.next_record(line)) {
     run.links.push_back(read_links_line(parse_json(line, lines.where()), lines.where()));
   }
-}
-
-std::optional<double> number_in(const Json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key) || !object[key].is_number()) return {};
-  return object[key].get<double>();
 }
 
 std::optional<std::uint64_t> bytes_in(const Json& object, const char* key) {
@@ -114,11 +108,11 @@ CompareRun Comparison::result_of(const RunFolder& folder, std::uint64_t seed) co
   run.status = record->diverged ? RunStatus::diverged : RunStatus::done;
   run.reason = record->reason;
   if (record->scores) run.metrics = values_of(*record->scores);
-  run.eval_loss = record->eval_loss();
-  run.train_loss = number_in(record->trained, "train_loss");
+  run.eval_loss = record->number("eval_loss");
+  run.train_loss = record->number("train_loss");
   run.train_seconds = record->train_seconds;
   run.decode_seconds = record->decode_seconds;
-  run.examples_per_second = number_in(record->trained, "examples_per_second");
+  run.examples_per_second = record->number("examples_per_second");
   run.peak_rss_bytes = bytes_in(record->trained, "peak_rss_bytes");
   run.adapter_bytes = bytes_in(record->trained, "saved_bytes");
   read_curves(folder.trained_folder(), run);

@@ -53,8 +53,8 @@ std::uint64_t read_count(const JsonFields& fields, std::string_view key) {
 /// A number or null; a field that is not required may be missing.
 std::optional<double> read_number(const JsonFields& fields, std::string_view key,
                                   bool required = true) {
-  const bool none = required ? fields.value(key).is_null() : fields.absent(key);
-  return none ? std::nullopt : std::optional(fields.number(key));
+  if (required) static_cast<void>(fields.value(key));
+  return fields.number_if(key);
 }
 std::optional<std::uint64_t> read_size(const JsonFields& fields, std::string_view key,
                                        bool required) {

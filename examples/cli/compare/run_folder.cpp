@@ -5,6 +5,7 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/text/lines.hpp>
 
+#include "../score_json.hpp"
 #include "../stop_signals.hpp"
 #include "child.hpp"
 
@@ -56,17 +57,12 @@ std::string on_one_line(std::string text, Index& line_breaks) {
   return text;
 }
 
-std::optional<double> number_or_none(const JsonFields& fields, const char* key) {
-  if (fields.absent(key)) return {};
-  return fields.number(key);
-}
-
 }  // namespace
 
-std::optional<double> RunRecord::eval_loss() const {
-  if (!trained.is_object() || !trained.contains("eval_loss")) return {};
-  const Json& loss = trained["eval_loss"];
-  return loss.is_number() ? std::optional(loss.get<double>()) : std::nullopt;
+std::optional<double> RunRecord::number(const char* key) const {
+  if (!trained.is_object() || !trained.contains(key)) return {};
+  const Json& value = trained[key];
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
 RunFolder::RunFolder(const RunSettings& settings, RunChoice choice, std::filesystem::path folder)
@@ -144,14 +140,14 @@ std::optional<RunRecord> RunFolder::finished() const {
   RunRecord record{.diverged = fields.boolean("diverged"),
                    .reason = fields.string("reason"),
                    .trained = fields.value("trained"),
-                   .train_seconds = number_or_none(fields, "train_seconds"),
-                   .decode_seconds = number_or_none(fields, "decode_seconds"),
+                   .train_seconds = fields.number_if("train_seconds"),
+                   .decode_seconds = fields.number_if("decode_seconds"),
                    .line_breaks = fields.integer("line_breaks")};
   if (!fields.absent("metrics")) {
     const JsonFields metrics = fields.object("metrics");
     record.scores = TextScores{.bleu = metrics.number("BLEU"),
-                               .nist = number_or_none(metrics, "NIST"),
-                               .meteor = number_or_none(metrics, "METEOR"),
+                               .nist = metrics.number_if("NIST"),
+                               .meteor = metrics.number_if("METEOR"),
                                .rouge_l = metrics.number("ROUGE_L"),
                                .cider = metrics.number("CIDEr")};
   }
@@ -159,14 +155,6 @@ std::optional<RunRecord> RunFolder::finished() const {
 }
 
 void RunFolder::write(const RunRecord& record) const {
-  Json metrics = nullptr;
-  if (record.scores) {
-    metrics = {{"BLEU", record.scores->bleu},
-               {"NIST", or_null(record.scores->nist)},
-               {"METEOR", or_null(record.scores->meteor)},
-               {"ROUGE_L", record.scores->rouge_l},
-               {"CIDEr", record.scores->cider}};
-  }
   const Json json = {{"identity", identity()},
                      {"diverged", record.diverged},
                      {"reason", record.reason},
@@ -174,7 +162,7 @@ void RunFolder::write(const RunRecord& record) const {
                      {"train_seconds", or_null(record.train_seconds)},
                      {"decode_seconds", or_null(record.decode_seconds)},
                      {"line_breaks", record.line_breaks},
-                     {"metrics", metrics}};
+                     {"metrics", record.scores ? scores_json(*record.scores) : Json(nullptr)}};
   write_file_atomically(folder_ / kRecord, json.dump(2) + '\n');
 }
 
@@ -239,13 +227,9 @@ RunRecord RunFolder::run() const {
 std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
                                          const TaskFiles& task) {
   const std::filesystem::path path = folder / "hypotheses.txt";
-  const std::string text = read_text_file(path);
   std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
+  LineReader texts(path, {.skip_bom = false});
+  for (std::string_view line; texts.next(line);) lines.emplace_back(line);
   if (lines.size() != task.groups.size()) {
     fail<FormatError>("compare.texts", display_name(path), ": expected ", task.groups.size(),
                       " texts, found ", lines.size());

@@ -45,8 +45,8 @@ struct RunRecord {
   std::optional<TextScores> scores = {};
   Index line_breaks = 0;  ///< texts in which a line break became a space
 
-  /// After the last step.
-  [[nodiscard]] std::optional<double> eval_loss() const;
+  /// A number of the result of solo train, if it has one.
+  [[nodiscard]] std::optional<double> number(const char* key) const;
 };
 
 /// A run and its folder.

@@ -8,6 +8,7 @@
 #include <solo/io/json_visitor.hpp>
 #include <solo/text/lines.hpp>
 #include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <array>
 #include <limits>

@@ -15,9 +15,6 @@ namespace solo::inline SOLO_ABI {
 /// "data.mr"; `where` begins its message.
 [[nodiscard]] std::string e2e_context(std::string_view mr, const std::string& where);
 
-/// `text` without white space (Python's str.isspace) at both ends.
-[[nodiscard]] std::string_view strip_white_space(std::string_view text);
-
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY

@@ -3,8 +3,7 @@
 
 #include <solo/core/error.hpp>
 #include <solo/data/e2e.hpp>
-#include <solo/text/pretokenizer.hpp>
-#include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
@@ -62,28 +61,6 @@ SOLO_INLINE std::string e2e_context(std::string_view mr, const std::string& wher
     if (strip_white_space(rest).empty()) refuse(mr);
   }
   return context;
-}
-
-SOLO_INLINE std::string_view strip_white_space(std::string_view text) {
-  const auto is_space = [](char32_t c) {
-    return char_class(c) == CharClass::white_space || (c >= 0x1CU && c <= 0x1FU);
-  };
-  while (!text.empty()) {
-    const CodePoint c = code_point_at(text, 0);
-    if (!is_space(c.value)) break;
-    text.remove_prefix(c.length);
-  }
-  while (!text.empty()) {
-    std::size_t begin = text.size() - 1;
-    while (begin > 0 && text.size() - begin < 4 &&
-           (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) {
-      --begin;
-    }
-    const CodePoint c = code_point_at(text, begin);
-    if (begin + c.length != text.size() || !is_space(c.value)) break;
-    text.remove_suffix(c.length);
-  }
-  return text;
 }
 
 }  // namespace solo::inline SOLO_ABI

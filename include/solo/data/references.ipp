@@ -3,9 +3,9 @@
 
 #include <solo/core/error.hpp>
 #include <solo/data/dataset_builder.hpp>
-#include <solo/data/e2e.hpp>
 #include <solo/data/references.hpp>
 #include <solo/io/file.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <unordered_map>
 #include <utility>

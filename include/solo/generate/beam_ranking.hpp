@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
@@ -36,6 +37,13 @@ class BeamRanking {
       best_.pop_back();
     }
     best_.insert(std::upper_bound(best_.begin(), best_.end(), candidate, before), candidate);
+  }
+  /// The best of these rankings, the earlier ranking's first among equals.
+  void take(std::span<const BeamRanking> rankings) {
+    clear();
+    for (const BeamRanking& ranking : rankings) {
+      for (const BeamCandidate& candidate : ranking.best()) offer(candidate);
+    }
   }
 
  private:

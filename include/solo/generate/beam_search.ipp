@@ -100,10 +100,7 @@ void BeamSearch<T>::choose(MatrixView<T> scores) {
     rank(static_cast<std::size_t>(beam), row_span(scores, row),
          log_sums_[static_cast<std::size_t>(row)]);
   });
-  candidates_.clear();
-  for (std::size_t beam = 0; beam < running_.size(); ++beam) {
-    for (const BeamCandidate& candidate : rankings_[beam].best()) candidates_.offer(candidate);
-  }
+  candidates_.take(std::span(rankings_).first(running_.size()));
 }
 
 template <Scalar T>

@@ -70,10 +70,7 @@ void LoraBeamSearch<T>::choose(MatrixView<T> logits) {
   settings_.pool.for_each(logits.rows, [&](Index beam) {
     rank(row_span(logits, beam), static_cast<std::size_t>(beam));
   });
-  candidates_.clear();
-  for (std::size_t beam = 0; beam < running_count_; ++beam) {
-    for (const BeamCandidate& candidate : rankings_[beam].best()) candidates_.offer(candidate);
-  }
+  candidates_.take(std::span(rankings_).first(running_count_));
 }
 
 template <Scalar T>

@@ -97,6 +97,10 @@ SOLO_INLINE double JsonFields::number_or(std::string_view key, double fallback) 
   return has(key) ? number(key) : fallback;
 }
 
+SOLO_INLINE std::optional<double> JsonFields::number_if(std::string_view key) const {
+  return absent(key) ? std::nullopt : std::optional(number(key));
+}
+
 SOLO_INLINE bool JsonFields::boolean(std::string_view key) const {
   const Json& field = value(key);
   if (!field.is_boolean()) refuse(key, "true or false");

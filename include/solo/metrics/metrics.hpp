@@ -13,4 +13,3 @@
 #include <solo/metrics/rouge_l.hpp>           // IWYU pragma: export
 #include <solo/metrics/text_evaluation.hpp>   // IWYU pragma: export
 #include <solo/metrics/text_files.hpp>        // IWYU pragma: export
-#include <solo/metrics/white_space.hpp>       // IWYU pragma: export

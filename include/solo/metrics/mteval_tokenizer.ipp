@@ -2,20 +2,13 @@
 #pragma once
 
 #include <solo/metrics/mteval_tokenizer.hpp>
-#include <solo/metrics/white_space.hpp>
 #include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
-
-SOLO_INLINE void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
 
 [[nodiscard]] constexpr bool is_ascii_digit(char c) noexcept {
   return c >= '0' && c <= '9';
@@ -83,13 +76,13 @@ SOLO_INLINE void replace_all(std::string& text, std::string_view from, std::stri
 
 SOLO_INLINE std::vector<std::string> mteval_tokens(std::string_view text) {
   std::string line(text);
-  detail::replace_all(line, "<skipped>", "");
-  detail::replace_all(line, "-\n", "");
-  detail::replace_all(line, "\n", " ");
-  detail::replace_all(line, "&quot;", "\"");
-  detail::replace_all(line, "&amp;", "&");
-  detail::replace_all(line, "&lt;", "<");
-  detail::replace_all(line, "&gt;", ">");
+  replace_all(line, "<skipped>", "");
+  replace_all(line, "-\n", "");
+  replace_all(line, "\n", " ");
+  replace_all(line, "&quot;", "\"");
+  replace_all(line, "&amp;", "&");
+  replace_all(line, "&lt;", "<");
+  replace_all(line, "&gt;", ">");
   std::string spaced = " ";
   for (const char c : line) {
     if (detail::is_mteval_punctuation(c)) {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <solo/metrics/ptb_tokenizer.hpp>
-#include <solo/metrics/white_space.hpp>
 #include <solo/text/lower_case.hpp>
 #include <solo/text/pretokenizer.hpp>
 #include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <algorithm>
 #include <array>

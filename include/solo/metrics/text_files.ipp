@@ -3,11 +3,11 @@
 
 #include <solo/core/error.hpp>
 #include <solo/data/csv.hpp>
-#include <solo/data/e2e.hpp>
 #include <solo/io/file.hpp>
 #include <solo/metrics/text_files.hpp>
 #include <solo/text/lower_case.hpp>
 #include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <algorithm>
 #include <array>
@@ -114,11 +114,7 @@ struct TextRows {
 [[nodiscard]] SOLO_INLINE std::string repaired(std::string text) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kRepairs = {
       {{"Ł", "£"}, {"Â£", "£"}, {"Ã©", "é"}, {"ã©", "é"}}};
-  for (const auto& [wrong, right] : kRepairs) {
-    for (std::size_t at = text.find(wrong); at != std::string::npos; at = text.find(wrong, at)) {
-      text.replace(at, wrong.size(), right);
-    }
-  }
+  for (const auto& [wrong, right] : kRepairs) replace_all(text, wrong, right);
   return text;
 }
 

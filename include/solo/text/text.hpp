@@ -15,5 +15,6 @@
 #include <solo/text/unicode_table.hpp>     // IWYU pragma: export
 #include <solo/text/utf8.hpp>              // IWYU pragma: export
 #include <solo/text/vocabulary.hpp>        // IWYU pragma: export
+#include <solo/text/white_space.hpp>       // IWYU pragma: export
 #include <solo/text/whole_tokens.hpp>      // IWYU pragma: export
 #include <solo/text/word_counts.hpp>       // IWYU pragma: export

@@ -29,38 +29,88 @@ Json to_json(const PairedComparison& c) {
 }
 
 template <class Value>
-Json to_json(const ForEachScore<Value>& values) {
+Json to_json(const std::optional<Value>& value) {
+  return value ? to_json(*value) : Json(nullptr);
+}
+
+template <class Value>
+Json to_json(const ForEachScore<Value>& values, const std::optional<Value>& meteor) {
   return {{"BLEU", to_json(values.bleu)},
-          {"NIST", values.nist ? to_json(*values.nist) : Json(nullptr)},
+          {"NIST", to_json(values.nist)},
+          {"METEOR", to_json(meteor)},
           {"ROUGE_L", to_json(values.rouge_l)},
           {"CIDEr", to_json(values.cider)}};
 }
 
-Json evaluate(const EvaluateArguments& arguments) {
-  const MeteorProgram meteor = arguments.meteor.program();
-  const EvaluationTexts texts = read_evaluation_texts(arguments.references, arguments.hypotheses);
-  const TextEvaluation evaluation(texts.references, texts.hypotheses);
-  TextScores scores = evaluation.scores();
-  if (meteor) scores.meteor = meteor.score(texts.references, texts.hypotheses);
-  Json result = scores_json(scores);
-  if (arguments.per_instance) {
-    result["instances"] = Json::array();
-    for (Index i = 0; i < evaluation.size(); ++i) {
-      Json one = scores_json(evaluation.instance(i));
-      one.erase("METEOR");  // of a whole corpus only
-      result["instances"].push_back(std::move(one));
-    }
+/// A system's texts, and what is needed to score any sample of them.
+struct System {
+  TextEvaluation evaluation;
+  std::vector<MeteorCounts> meteor;  ///< empty without METEOR's program
+};
+
+System read_system(const std::filesystem::path& references, const std::filesystem::path& hypotheses,
+                   std::optional<MeteorSession>& meteor) {
+  const EvaluationTexts texts = read_evaluation_texts(references, hypotheses);
+  System system{.evaluation = TextEvaluation(texts.references, texts.hypotheses), .meteor = {}};
+  if (meteor) system.meteor = meteor->counts(texts.references, texts.hypotheses);
+  return system;
+}
+
+Json instances(const System& system, std::optional<MeteorSession>& meteor) {
+  Json all = Json::array();
+  for (Index i = 0; i < system.evaluation.size(); ++i) {
+    TextScores scores = system.evaluation.instance(i);
+    if (meteor) scores.meteor = meteor->score(system.meteor[static_cast<std::size_t>(i)]);
+    all.push_back(scores_json(scores));
   }
+  return all;
+}
+
+Json intervals(const System& system, std::optional<MeteorSession>& meteor,
+               const BootstrapOptions& options) {
+  std::optional<Interval> own;
+  if (meteor) {
+    own = confidence_interval(
+        system.evaluation.size(),
+        [&](std::span<const Index> sample) {
+          return meteor->score(sum_counts(system.meteor, sample));
+        },
+        options);
+  }
+  return to_json(confidence_intervals(system.evaluation, options), own);
+}
+
+Json comparison(const System& a, const System& b, std::optional<MeteorSession>& meteor,
+                const BootstrapOptions& options) {
+  std::optional<PairedComparison> own;
+  if (meteor) {
+    own = paired_bootstrap(
+        a.evaluation.size(),
+        [&](std::span<const Index> sample) {
+          return meteor->score(sum_counts(a.meteor, sample)) -
+                 meteor->score(sum_counts(b.meteor, sample));
+        },
+        options);
+  }
+  return to_json(
+      paired_bootstrap(std::span(&a.evaluation, 1), std::span(&b.evaluation, 1), options), own);
+}
+
+Json evaluate(const EvaluateArguments& arguments) {
+  std::optional<MeteorSession> meteor = arguments.meteor.program().start();
+  const System system = read_system(arguments.references, arguments.hypotheses, meteor);
+  TextScores scores = system.evaluation.scores();
+  if (meteor) scores.meteor = meteor->score(system.meteor);
+  Json result = scores_json(scores);
+  if (arguments.per_instance) result["instances"] = instances(system, meteor);
   if (arguments.bootstrap.samples > 0) {
-    result["intervals"] = to_json(confidence_intervals(evaluation, arguments.bootstrap));
+    result["intervals"] = intervals(system, meteor, arguments.bootstrap);
   }
   if (!arguments.compare.empty()) {
     BootstrapOptions options = arguments.bootstrap;
     if (options.samples == 0) options.samples = BootstrapOptions{}.samples;
-    const EvaluationTexts other = read_evaluation_texts(arguments.references, arguments.compare);
-    const TextEvaluation others(other.references, other.hypotheses);
-    result["comparison"] =
-        to_json(paired_bootstrap(std::span(&evaluation, 1), std::span(&others, 1), options));
+    const System other = read_system(arguments.references, arguments.compare, meteor);
+    result["comparison"] = comparison(system, other, meteor, options);
   }
   return result;
 }
@@ -77,13 +127,11 @@ void run_evaluate(const EvaluateArguments& arguments, const Common& common) {
   }
   for (const char* const name : {"BLEU", "NIST", "METEOR", "ROUGE_L", "CIDEr"}) {
     std::string line = concat(name, ": ", text_of(result[name]));
-    if (result.contains("intervals") && result["intervals"].contains(name) &&
-        !result["intervals"][name].is_null()) {
+    if (result.contains("intervals") && !result["intervals"][name].is_null()) {
       const Json& interval = result["intervals"][name];
       line += concat(" [", text_of(interval[0]), ", ", text_of(interval[1]), "]");
     }
-    if (result.contains("comparison") && result["comparison"].contains(name) &&
-        !result["comparison"][name].is_null()) {
+    if (result.contains("comparison") && !result["comparison"][name].is_null()) {
       const Json& c = result["comparison"][name];
       line += concat("; difference ", text_of(c["difference"]), " [", text_of(c["low"]), ", ",
                      text_of(c["high"]), "], p ", text_of(c["p"]));
@@ -91,7 +139,7 @@ void run_evaluate(const EvaluateArguments& arguments, const Common& common) {
     print(line + '\n');
   }
   if (!result.contains("instances")) return;
-  print("\ninstance\tBLEU\tNIST\tROUGE_L\tCIDEr\n");
+  print("\ninstance\tBLEU\tNIST\tMETEOR\tROUGE_L\tCIDEr\n");
   for (std::size_t i = 0; i < result["instances"].size(); ++i) {
     std::string line = std::to_string(i + 1);
     for (const auto& [name, value] : result["instances"][i].items()) {

@@ -5,10 +5,9 @@
 #include <solo/metrics/ptb_tokenizer.hpp>
 #include <solo/text/white_space.hpp>
 
-#include "external_program.hpp"
-
 #include <charconv>
 #include <cmath>
+#include <numeric>
 
 namespace solo::cli {
 namespace {
@@ -26,69 +25,118 @@ std::string without_bars(std::string text) {
   return text;
 }
 
-/// The program, line by line.
-class Conversation {
- public:
-  explicit Conversation(const std::vector<std::string>& arguments)
-      : name_(arguments[0]), program_(ExternalProgram::start(arguments)) {
-    if (!program_) broken("it cannot be run");
-  }
+constexpr std::size_t kTextWords = 0;
+constexpr std::size_t kReferenceWords = 1;
+constexpr std::size_t kMatches = 4;  // of text, of reference, and so on
+constexpr std::size_t kChunks = 20;
 
-  std::string ask(const std::string& line) {
-    tell(line);
-    return answer();
+/// Every word of text and reference is matched, in one piece.
+bool is_word_for_word(const MeteorCounts& counts) {
+  double in_text = 0.0;
+  double in_reference = 0.0;
+  for (std::size_t i = kMatches; i < kChunks; i += 2) {
+    in_text += counts[i];
+    in_reference += counts[i + 1];
   }
-  void tell(const std::string& line) const {
-    if (!program_->send(line + '\n')) broken("it has ended");
-  }
-  std::string answer() {
-    std::size_t end = buffer_.find('\n');
-    while (end == std::string::npos) {
-      if (!program_->receive(buffer_)) broken("it ended without an answer");
-      end = buffer_.find('\n');
-    }
-    std::string line = buffer_.substr(0, end);
-    buffer_.erase(0, end + 1);
-    return line;
-  }
-  [[noreturn]] void broken(std::string_view why) const {
-    fail<IoError>("io.process", "METEOR: ", printable(name_), ": ", why);
-  }
+  return in_text == counts[kTextWords] && in_reference == counts[kReferenceWords] &&
+         counts[kChunks] == 1.0;
+}
 
- private:
-  std::string name_;
-  std::optional<ExternalProgram> program_;
-  std::string buffer_;
-};
+std::string line_of(const MeteorCounts& counts) {
+  std::string line;
+  for (const double n : counts) line += concat(line.empty() ? "" : " ", n);
+  return line;
+}
 
 }  // namespace
 
-MeteorProgram::MeteorProgram(std::string java, std::filesystem::path jar)
-    : java_(std::move(java)), jar_(std::move(jar)) {}
+MeteorCounts sum_counts(std::span<const MeteorCounts> texts, std::span<const Index> numbers) {
+  MeteorCounts sum = {};
+  for (const Index number : numbers) {
+    const MeteorCounts& counts = texts[static_cast<std::size_t>(number)];
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += counts[i];
+    if (is_word_for_word(counts)) sum[kChunks] -= 1.0;
+  }
+  return sum;
+}
 
-double MeteorProgram::score(std::span<const std::vector<std::string>> references,
-                            std::span<const std::string> hypotheses) const {
-  Conversation meteor(
-      {java_, "-Xmx2G", "-jar", jar_.string(), "-", "-", "-stdio", "-l", "en", "-norm"});
-  std::string evaluation = "EVAL";
+MeteorSession::MeteorSession(const std::vector<std::string>& arguments)
+    : name_(arguments[0]), program_(ExternalProgram::start(arguments)) {
+  if (!program_) broken("it cannot be run");
+}
+
+std::string MeteorSession::ask(const std::string& line) {
+  tell(line);
+  return answer();
+}
+
+void MeteorSession::tell(const std::string& line) const {
+  if (!program_->send(line + '\n')) broken("it has ended");
+}
+
+std::string MeteorSession::answer() {
+  std::size_t end = buffer_.find('\n');
+  while (end == std::string::npos) {
+    if (!program_->receive(buffer_)) broken("it ended without an answer");
+    end = buffer_.find('\n');
+  }
+  std::string line = buffer_.substr(0, end);
+  buffer_.erase(0, end + 1);
+  return line;
+}
+
+void MeteorSession::read_numbers(const std::string& line, std::span<double> numbers) const {
+  const std::vector<std::string> words = split_white_space(line);
+  bool good = words.size() == numbers.size();
+  for (std::size_t i = 0; good && i < words.size(); ++i) {
+    const char* const end = words[i].data() + words[i].size();
+    const auto [stop, error] = std::from_chars(words[i].data(), end, numbers[i]);
+    good = error == std::errc{} && stop == end && std::isfinite(numbers[i]);
+  }
+  if (good) return;
+  broken(concat("expected ", numbers.size(), numbers.size() == 1 ? " number" : " numbers",
+                ", found ", quoted(std::string_view(line), 60)));
+}
+
+void MeteorSession::broken(std::string_view why) const {
+  fail<IoError>("io.process", "METEOR: ", printable(name_), ": ", why);
+}
+
+std::vector<MeteorCounts> MeteorSession::counts(
+    std::span<const std::vector<std::string>> references, std::span<const std::string> hypotheses) {
+  std::vector<MeteorCounts> all;
   for (std::size_t i = 0; i < hypotheses.size(); ++i) {
     std::string line = "SCORE";
     for (const std::string& reference : references[i]) {
       line += " ||| " + joined(ptb_tokens(reference));
     }
     line += " ||| " + without_bars(joined(ptb_tokens(hypotheses[i])));
-    evaluation += " ||| " + meteor.ask(line);
+    read_numbers(ask(line), all.emplace_back());
   }
-  meteor.tell(evaluation);
-  std::string last;
-  for (std::size_t i = 0; i <= hypotheses.size(); ++i) last = meteor.answer();  // the corpus last
+  return all;
+}
+
+double MeteorSession::score(const MeteorCounts& counts) {
+  tell("EVAL ||| " + line_of(counts));
+  (void)answer();  // of the text itself; then of all texts, which are one
   double score = 0.0;
-  const auto result = std::from_chars(last.data(), last.data() + last.size(), score);
-  if (result.ec != std::errc{} || result.ptr != last.data() + last.size() ||
-      !std::isfinite(score)) {
-    meteor.broken(concat("expected a score, found ", quoted(std::string_view(last), 60)));
-  }
+  read_numbers(answer(), {&score, 1});
   return score;
+}
+
+double MeteorSession::score(std::span<const MeteorCounts> texts) {
+  std::vector<Index> all(texts.size());
+  std::iota(all.begin(), all.end(), Index{0});
+  return score(sum_counts(texts, all));
+}
+
+MeteorProgram::MeteorProgram(std::string java, std::filesystem::path jar)
+    : java_(std::move(java)), jar_(std::move(jar)) {}
+
+std::optional<MeteorSession> MeteorProgram::start() const {
+  if (jar_.empty()) return {};
+  return MeteorSession(
+      {java_, "-Xmx2G", "-jar", jar_.string(), "-", "-", "-stdio", "-l", "en", "-norm"});
 }
 
 void MeteorArguments::add_to(CLI::App& app) {

@@ -122,6 +122,54 @@ TEST_CASE("solo compare trains, decodes and scores every method with every seed"
         slurp(setup.path("out/runs/lora/seed-2/trained/adapter_model.safetensors")));
 }
 
+TEST_CASE("METEOR is added to runs that were finished without it, and goes with runs done anew") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  REQUIRE(setup.compare({"--methods", "lora,solo"}).status == 0);
+  // Words of a text: its position. The score has their sum behind the point.
+  const std::string java = setup.path("java");
+  std::ofstream(java) << R"(#!/bin/sh
+n=0
+while IFS= read -r line; do
+  case "$line" in
+    SCORE*) n=$((n + 1)); echo "$n 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0" ;;
+    EVAL*) set -- $line; echo 0; echo "0.0$3" ;;
+  esac
+done
+)";
+  std::filesystem::permissions(java, std::filesystem::perms::owner_all);
+  std::ofstream(setup.path("meteor.jar")) << "x";
+  const std::vector<std::string> with = {
+      "--methods", "lora,solo", "--meteor-jar", setup.path("meteor.jar"), "--java", java};
+  const Outcome added = setup.compare(with);
+  INFO(added.err);
+  REQUIRE(added.status == 0);
+  CHECK(count(added.err, "== run ") == 0);
+  for (const Json& method : setup.results().at("methods")) {
+    for (const Json& run : method.at("runs")) CHECK(run.at("metrics").at("METEOR") == 0.010);
+  }
+  const Json against = setup.results().at("methods")[1].at("against_reference").at("METEOR");
+  CHECK(against.at("difference") == 0.0);
+  CHECK(against.at("p") == 1.0);
+  // Kept without the program; only the comparison needs it.
+  REQUIRE(setup.compare({"--methods", "lora,solo"}).status == 0);
+  CHECK(setup.results().at("methods")[0].at("runs")[0].at("metrics").at("METEOR") == 0.010);
+  CHECK(setup.results().at("methods")[1].at("against_reference").at("METEOR").is_null());
+  const std::string counts = setup.path("out/runs/lora/seed-1/meteor.jsonl");
+  const std::string old = slurp(counts);
+  CHECK(old.starts_with("[1.0,9.0,"));
+  CHECK(count(old, "\n") == 4);
+  const std::string first = old.substr(0, old.find('\n') + 1);
+  std::ofstream(counts) << first << "[1]\n";
+  check_error(setup.compare(with), 1, "meteor.jsonl: line 2: expected 23 numbers, found ");
+  std::ofstream(counts) << first;
+  check_error(setup.compare(with), 1, "meteor.jsonl: expected 4 texts, found 1");
+  setup.plan["options"]["max-steps"] = 4;
+  REQUIRE(setup.compare({"--methods", "lora,solo", "--rerun"}).status == 0);
+  CHECK_FALSE(std::filesystem::exists(counts));
+  CHECK(setup.results().at("methods")[0].at("runs")[0].at("metrics").at("METEOR").is_null());
+}
+
 TEST_CASE("solo compare runs only what is not finished") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;

@@ -39,21 +39,22 @@ inline std::string slurp(const std::filesystem::path& path) {
 }
 
 /// Bounds of a run: what the contract on bad input allows, and an end to one that hangs. Sanitizers
-/// need more address space.
-inline bool limit_resources() {
+/// need more address space, and so does Java.
+inline bool limit_resources(bool address_space) {
   const auto limit = [](auto resource, rlim_t most) {
     const rlimit bound = {most, most};
     return ::setrlimit(resource, &bound) == 0;
   };
-#ifndef SOLO_SANITIZED
-  if (!limit(RLIMIT_AS, rlim_t{4} << 30U)) return false;
+#ifdef SOLO_SANITIZED
+  address_space = false;
 #endif
+  if (address_space && !limit(RLIMIT_AS, rlim_t{4} << 30U)) return false;
   return limit(RLIMIT_STACK, rlim_t{8} << 20U) && limit(RLIMIT_CPU, 120);
 }
 
 /// Starts arguments[0], with `input` on stdin; its streams are kept in `folder`.
 inline pid_t start_program(const TempDir& folder, std::vector<std::string> arguments,
-                           const std::string& input = {}) {
+                           const std::string& input = {}, bool limit_address_space = true) {
   const std::filesystem::path in = folder.path() / "stdin";
   std::ofstream(in) << input;
   std::vector<char*> argv;
@@ -65,7 +66,7 @@ inline pid_t start_program(const TempDir& folder, std::vector<std::string> argum
       const int fd = ::open(path.c_str(), flags, 0644);
       return fd >= 0 && ::dup2(fd, target) >= 0;
     };
-    const bool ready = limit_resources() && redirect(in, O_RDONLY, 0) &&
+    const bool ready = limit_resources(limit_address_space) && redirect(in, O_RDONLY, 0) &&
                        redirect(folder.path() / "stdout", O_WRONLY | O_CREAT | O_TRUNC, 1) &&
                        redirect(folder.path() / "stderr", O_WRONLY | O_CREAT | O_TRUNC, 2);
     if (ready) ::execv(argv[0], argv.data());

@@ -202,3 +202,32 @@ TEST_CASE("the bootstrap: intervals hold the score, equal systems differ by noth
       [&] { (void)paired_bootstrap(std::span(&small, 1), std::span(&worse, 1)); }, "metrics.sample",
       "of 1 instances, found 4");
 }
+
+TEST_CASE("the bootstrap of a score of one's own draws the same samples") {
+  const Groups references = {{"a b c d e f"}, {"g h i j k l"}, {"m n o p q r"}, {"s t u v w x"}};
+  const std::vector<std::string> good = {"a b c d e f", "g h i j k l", "m n o p q z", "s t u v"};
+  const std::vector<std::string> bad = {"a b c z", "g h z", "m n o p q r", "z z"};
+  const TextEvaluation better(references, good);
+  const TextEvaluation worse(references, bad);
+  const BootstrapOptions options{.samples = 200, .seed = 7};
+  const auto rouge = [](const TextEvaluation& evaluation) {
+    return [&](std::span<const Index> sample) { return evaluation.scores(sample).rouge_l; };
+  };
+  const Interval own = confidence_interval(4, rouge(better), options);
+  const Interval built_in = confidence_intervals(better, options).rouge_l;
+  CHECK(own.low == built_in.low);
+  CHECK(own.high == built_in.high);
+  const PairedComparison apart = paired_bootstrap(
+      4,
+      [&](std::span<const Index> sample) { return rouge(better)(sample) - rouge(worse)(sample); },
+      options);
+  const PairedComparison same =
+      paired_bootstrap(std::span(&better, 1), std::span(&worse, 1), options).rouge_l;
+  CHECK(apart.difference == near(same.difference));
+  CHECK(apart.low == near(same.low));
+  CHECK(apart.high == near(same.high));
+  CHECK(apart.p_value == same.p_value);
+  CHECK(apart.p_value > 1.0 / 200);  // not every sample says the same
+  check_throws<ConfigError>([&] { (void)confidence_interval(0, rouge(better)); }, "metrics.sample",
+                            "no instances");
+}

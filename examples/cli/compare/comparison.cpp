@@ -105,7 +105,10 @@ std::optional<Comparison::Tuned> Comparison::tuned(const PlannedMethod& method) 
 }
 
 RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) {
-  if (std::optional<RunRecord> record = folder.finished()) return std::move(*record);
+  if (std::optional<RunRecord> record = folder.finished()) {
+    folder.add_meteor(*record);
+    return std::move(*record);
+  }
   folder.prepare();
   if (!settings_.quiet) {
     std::cerr << concat("== run ", done_ + 1, " of ", to_do_, ": ", title, '\n');

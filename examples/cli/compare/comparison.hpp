@@ -39,6 +39,12 @@ class Comparison {
     std::string title;
   };
 
+  /// The finished runs of a method, one of two sides of a comparison.
+  struct Side {
+    std::vector<TextEvaluation> evaluations;
+    std::vector<std::vector<MeteorCounts>> meteor;  ///< empty unless all runs have it
+  };
+
   [[nodiscard]] RunFolder tuning_folder(const PlannedMethod& method, std::size_t number,
                                         const Json& setting, std::uint64_t seed) const;
   [[nodiscard]] RunFolder run_folder(const PlannedMethod& method, const Json& setting,
@@ -54,7 +60,7 @@ class Comparison {
   [[nodiscard]] CompareRun result_of(const RunFolder& folder, std::uint64_t seed) const;
   [[nodiscard]] CompareMethod method_results(const PlannedMethod& method) const;
   void add_base_loss(CompareResults& results) const;
-  [[nodiscard]] std::vector<TextEvaluation> evaluations(const CompareMethod& method) const;
+  [[nodiscard]] Side side_of(const CompareMethod& method) const;
   void compare_with_reference(CompareResults& results) const;
   void add_samples(CompareResults& results) const;
 

@@ -70,17 +70,26 @@ MetricValues values_of(const TextScores& scores) {
   return {scores.bleu, scores.nist, scores.meteor, scores.rouge_l, scores.cider};
 }
 
-/// METEOR's program gives no statistics to draw from.
-AgainstReference significance_of(const ForEachScore<PairedComparison>& found) {
+AgainstReference significance_of(const ForEachScore<PairedComparison>& found,
+                                 const std::optional<PairedComparison>& meteor) {
   const auto of = [](const PairedComparison& c) {
     return Significance{c.difference, c.low, c.high, c.p_value};
   };
   AgainstReference all;
   all[0] = of(found.bleu);
   if (found.nist) all[1] = of(*found.nist);
+  if (meteor) all[2] = of(*meteor);
   all[3] = of(found.rouge_l);
   all[4] = of(found.cider);
   return all;
+}
+
+/// The mean of METEOR over a side's runs.
+double mean_meteor(MeteorSession& meteor, std::span<const std::vector<MeteorCounts>> runs,
+                   std::span<const Index> sample) {
+  double sum = 0.0;
+  for (const std::vector<MeteorCounts>& run : runs) sum += meteor.score(sum_counts(run, sample));
+  return sum / static_cast<double>(runs.size());
 }
 
 CompareMachine this_machine(int threads) {
@@ -164,26 +173,44 @@ void Comparison::add_base_loss(CompareResults& results) const {
   }
 }
 
-std::vector<TextEvaluation> Comparison::evaluations(const CompareMethod& method) const {
+Comparison::Side Comparison::side_of(const CompareMethod& method) const {
   const std::vector<std::vector<std::string>> references = settings_.task.references();
-  std::vector<TextEvaluation> all;
+  Side side;
+  bool all_have_meteor = true;
   for (const CompareRun& run : method.runs) {
     if (run.status != RunStatus::done) continue;
     const std::filesystem::path folder = folder_ / "runs" / method.name / concat("seed-", run.seed);
-    all.emplace_back(references, read_hypotheses(folder, settings_.task));
+    side.evaluations.emplace_back(references, read_hypotheses(folder, settings_.task));
+    std::optional<std::vector<MeteorCounts>> counts = read_meteor(folder, settings_.task);
+    all_have_meteor = all_have_meteor && counts;
+    if (counts) side.meteor.push_back(std::move(*counts));
   }
-  return all;
+  if (!all_have_meteor) side.meteor.clear();
+  return side;
 }
 
 void Comparison::compare_with_reference(CompareResults& results) const {
-  const std::vector<TextEvaluation> reference = evaluations(reference_of(results));
-  if (reference.empty()) return;
+  const Side reference = side_of(reference_of(results));
+  if (reference.evaluations.empty()) return;
+  std::optional<MeteorSession> meteor =
+      reference.meteor.empty() ? std::nullopt : settings_.meteor.start();
+  const BootstrapOptions options{.samples = settings_.plan.bootstrap_samples};
   for (CompareMethod& method : results.methods) {
     if (method.name == results.reference) continue;
-    const std::vector<TextEvaluation> own = evaluations(method);
-    if (own.empty()) continue;
+    const Side own = side_of(method);
+    if (own.evaluations.empty()) continue;
+    std::optional<PairedComparison> by_meteor;
+    if (meteor && !own.meteor.empty()) {
+      by_meteor = paired_bootstrap(
+          own.evaluations.front().size(),
+          [&](std::span<const Index> sample) {
+            return mean_meteor(*meteor, own.meteor, sample) -
+                   mean_meteor(*meteor, reference.meteor, sample);
+          },
+          options);
+    }
     method.against_reference = significance_of(
-        paired_bootstrap(own, reference, {.samples = settings_.plan.bootstrap_samples}));
+        paired_bootstrap(own.evaluations, reference.evaluations, options), by_meteor);
   }
 }
 

@@ -32,9 +32,13 @@ tbody tr:nth-child(even) > * { background: var(--stripe); }
 tr.reference th { color: var(--mark); }
 th small { display: block; font-weight: 400; color: var(--soft); white-space: normal;
   min-width: 11rem; }
-.figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
+.figures { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 figure { margin: 0; padding: .6rem; border: 1px solid var(--line); border-radius: 6px; }
-figure svg { width: 100%; height: auto; border-radius: 4px; }
+figure svg { width: 100%; height: auto; }
+figure svg text { fill: var(--soft); }
+figure svg .gridline { stroke: var(--line); }
+#gnuplot_canvas > rect { fill: none; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .sample { margin: 1rem 0; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 6px; }

@@ -4,17 +4,22 @@
 #include <solo/core/error.hpp>
 
 #include "gnuplot.hpp"
+#include "label_layout.hpp"
 #include "summary.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace solo::cli {
 namespace {
 
 constexpr std::size_t kMostCurves = 6;
 constexpr std::size_t kMostLinks = 12;
+constexpr std::size_t kMostLabels = 8;
+constexpr int kWidth = 440;
+constexpr int kHeight = 360;
 
 /// Colours that people with colour blindness tell apart (Okabe and Ito), readable on both grounds.
 constexpr std::array<const char*, 8> kColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
@@ -35,12 +40,13 @@ std::string data_block(const std::string& name, const std::string& rows) {
   return "$" + name + " << EOD\n" + rows + "EOD\n";
 }
 
-std::string setup(int width, int height) {
-  return concat("set terminal svg size ", width, ",", height,
-                " dynamic enhanced font 'sans-serif,13' background rgb 'white'\n"
+/// Small, so that its letters can be read where a telephone shows it as wide as the page.
+std::string setup() {
+  return concat("set terminal svg size ", kWidth, ",", kHeight,
+                " dynamic enhanced font 'sans-serif,12' background rgb 'white'\n"
                 "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#777777'\n"
-                "set tics nomirror out tc rgb '#444444'\nset grid ytics lc rgb '#dddddd'\n"
-                "set key outside right top vertical Left reverse samplen 2 width 1\n");
+                "set tics nomirror out tc rgb '#444444'\nset grid ytics lc rgb '#999999'\n"
+                "set key below left Left reverse samplen 2 width 1\n");
 }
 
 /// The picture without what belongs to a file of its own.
@@ -91,7 +97,7 @@ std::string curves_script(const std::vector<const CompareMethod*>& methods, Curv
                     gnuplot_quoted(methods[i]->name));
   }
   if (bands.empty()) return {};
-  return setup(640, 380) + data +
+  return setup() + data +
          concat("set xlabel 'step'\nset ylabel ", gnuplot_quoted(what), '\n', bands, lines, '\n');
 }
 
@@ -118,42 +124,99 @@ void add_curves(std::vector<Plot>& plots, const CompareResults& results) {
   if (several && !valid.empty()) add(plots, valid, "Validation loss", which);
 }
 
+/// A method in a picture of one quantity against trainable parameters.
+struct QualityPoint {
+  const CompareMethod* method;
+  double value;
+  double deviation;
+};
+
+/// What the axes show, so that places in the picture are known; x is a power of 10.
+struct QualityAxes {
+  double x_min, x_max, y_min, y_max;
+
+  /// In pixels, of an area that leaves room for tics, titles and key.
+  static constexpr PicturePoint kArea = {0.85 * kWidth, 0.68 * kHeight};
+  [[nodiscard]] PicturePoint place(const QualityPoint& p) const {
+    const double x = std::log10(static_cast<double>(p.method->trainable));
+    return {kArea.x * (x - x_min) / (x_max - x_min), kArea.y * (p.value - y_min) / (y_max - y_min)};
+  }
+};
+
+QualityAxes axes_of(const std::vector<QualityPoint>& points) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  QualityAxes axes = {kInfinity, -kInfinity, kInfinity, -kInfinity};
+  for (const QualityPoint& p : points) {
+    const double x = std::log10(static_cast<double>(p.method->trainable));
+    axes.x_min = std::min(axes.x_min, x);
+    axes.x_max = std::max(axes.x_max, x);
+    axes.y_min = std::min(axes.y_min, p.value - p.deviation);
+    axes.y_max = std::max(axes.y_max, p.value + p.deviation);
+  }
+  const double dx = std::max(0.06 * (axes.x_max - axes.x_min), 0.05);
+  const double dy = std::max(0.06 * (axes.y_max - axes.y_min), 1e-6 + 1e-3 * std::abs(axes.y_max));
+  return {axes.x_min - dx, axes.x_max + dx, axes.y_min - dy, axes.y_max + dy};
+}
+
+/// Names of the methods that matter most, where there is room for them.
+std::string quality_labels(const CompareResults& results, const std::vector<QualityPoint>& points,
+                           const QualityAxes& axes) {
+  std::vector<PointLabel> labels;
+  std::vector<PicturePoint> places;
+  for (const QualityPoint& p : points) places.push_back(axes.place(p));
+  for (const CompareMethod* const method : select_methods(results, kMostLabels)) {
+    for (const QualityPoint& p : points) {
+      if (p.method == method) labels.push_back({axes.place(p), method->name});
+    }
+  }
+  const std::vector<std::optional<LabelSide>> sides =
+      place_labels(labels, places, QualityAxes::kArea);
+  constexpr std::array<const char*, 4> kOffsets = {"left offset 0.8,0", "right offset -0.8,0",
+                                                   "center offset 0,0.8", "center offset 0,-0.8"};
+  std::string script;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (!sides[i]) continue;
+    script +=
+        concat("set label ", gnuplot_quoted(labels[i].text), " at graph ",
+               number(labels[i].at.x / QualityAxes::kArea.x), ", graph ",
+               number(labels[i].at.y / QualityAxes::kArea.y), ' ',
+               kOffsets[static_cast<std::size_t>(*sides[i])], " font ',10' tc rgb '#333333'\n");
+  }
+  return script;
+}
+
 /// Of one quantity: points with error bars, a colour for each kind of method.
 std::string quality_script(const CompareResults& results, const char* what, double factor,
                            const std::function<std::optional<Spread>(const CompareMethod&)>& of) {
+  std::vector<QualityPoint> points;
+  for (const CompareMethod& method : results.methods) {
+    const auto spread = of(method);
+    if (!spread || method.trainable == 0) continue;
+    points.push_back({&method, factor * spread->mean, factor * spread->deviation.value_or(0.0)});
+  }
+  if (points.empty()) return {};
   const std::vector<std::string> kinds = method_kinds(results);
   std::string data;
   std::string plot;
-  std::string labels;
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     std::string rows;
-    for (const CompareMethod& method : results.methods) {
-      const auto spread = of(method);
-      if (method.method != kinds[k] || !spread || method.trainable == 0) continue;
-      const double error = factor * spread->deviation.value_or(0.0);
-      rows +=
-          concat(method.trainable, ' ', number(factor * spread->mean), ' ', number(error), '\n');
+    for (const QualityPoint& p : points) {
+      if (p.method->method != kinds[k]) continue;
+      rows += concat(p.method->trainable, ' ', number(p.value), ' ', number(p.deviation), '\n');
     }
     if (rows.empty()) continue;
     data += data_block(concat("k", k), rows);
     plot += concat(plot.empty() ? "plot " : ", ", "$k", k,
-                   " using 1:2:3 with yerrorbars pt 7 ps 0.7 lw 1.3 lc rgb ", colour(k), " title ",
+                   " using 1:2:3 with yerrorbars pt 7 ps 0.6 lw 1.2 lc rgb ", colour(k), " title ",
                    gnuplot_quoted(kinds[k]));
   }
-  for (const CompareMethod* method : select_methods(results, 4)) {
-    const auto spread = of(*method);
-    if (!spread || method->trainable == 0) continue;
-    labels +=
-        concat("set label ", gnuplot_quoted(method->name), " at ", method->trainable, ",",
-               number(factor * spread->mean), " center offset 0,0.9 font ',10' tc rgb '#333333'\n");
-  }
-  if (plot.empty()) return {};
-  return setup(560, 360) + data + labels +
-         concat(
-             "set logscale x\nset format x '10^{%L}'\nset xtics format '%.0s%c'\n"
-             "set xlabel 'trainable parameters'\nset offsets graph 0.04, graph 0.04, "
-             "graph 0.08, graph 0.04\nset title ",
-             gnuplot_quoted(what), '\n', plot, '\n');
+  const QualityAxes axes = axes_of(points);
+  return setup() + data + quality_labels(results, points, axes) +
+         concat("set logscale x\nset format x '%.0s%c'\nset xrange [",
+                number(std::pow(10, axes.x_min)), ':', number(std::pow(10, axes.x_max)),
+                "]\nset yrange [", number(axes.y_min), ':', number(axes.y_max),
+                "]\nset xlabel 'trainable parameters'\nset ylabel ", gnuplot_quoted(what), '\n',
+                plot, '\n');
 }
 
 void add_quality(std::vector<Plot>& plots, const CompareResults& results) {
@@ -187,7 +250,7 @@ std::string links_script(const std::vector<LinkHistory>& links,
                    " → ", links[i].destination, '\'');
   }
   if (plot.empty()) return {};
-  return setup(640, 380) + data +
+  return setup() + data +
          concat("set xlabel 'step'\nset ylabel ", gnuplot_quoted(what), '\n', plot, '\n');
 }
 

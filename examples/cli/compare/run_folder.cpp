@@ -16,6 +16,7 @@ namespace {
 
 constexpr Index kLinkSteps = 32;
 constexpr const char* kRecord = "run.json";
+constexpr const char* kMeteor = "meteor.jsonl";
 
 /// The later object's options win.
 void merge(Json& options, const Json& more) {
@@ -55,6 +56,24 @@ std::string on_one_line(std::string text, Index& line_breaks) {
     std::replace_if(text.begin(), text.end(), is_break, ' ');
   }
   return text;
+}
+
+/// One text's line of meteor.jsonl.
+MeteorCounts read_counts(const Json& json, const std::string& where) {
+  const bool numbers =
+      json.is_array() && json.size() == MeteorCounts().size() &&
+      std::all_of(json.begin(), json.end(), [](const Json& n) { return n.is_number(); });
+  if (!numbers)
+    fail<FormatError>("json.type", where, ": expected ", MeteorCounts().size(), " numbers, found ",
+                      describe(json));
+  return json.get<MeteorCounts>();
+}
+
+/// The file has as many lines as there are texts to score.
+void check_count(const std::filesystem::path& path, std::size_t found, const TaskFiles& task) {
+  if (found == task.groups.size()) return;
+  fail<FormatError>("compare.texts", display_name(path), ": expected ", task.groups.size(),
+                    " texts, found ", found);
 }
 
 }  // namespace
@@ -207,21 +226,47 @@ void RunFolder::decode(RunRecord& record) const {
     lines += on_one_line(clean_prediction(text), record.line_breaks) + '\n';
   }
   write_file_atomically(folder_ / "hypotheses.txt", lines);
-  const std::vector<std::vector<std::string>> references = settings_.task.references();
-  const std::vector<std::string> said = read_hypotheses(folder_, settings_.task);
-  record.scores = TextEvaluation(references, said).scores();
-  if (settings_.meteor) record.scores->meteor = settings_.meteor.score(references, said);
+  record.scores =
+      TextEvaluation(settings_.task.references(), read_hypotheses(folder_, settings_.task))
+          .scores();
+}
+
+void RunFolder::add_meteor(RunRecord& record) const {
+  if (!record.scores || record.scores->meteor) return;
+  std::optional<MeteorSession> meteor = settings_.meteor.start();
+  if (!meteor) return;
+  const std::vector<MeteorCounts> counts =
+      meteor->counts(settings_.task.references(), read_hypotheses(folder_, settings_.task));
+  std::string lines;
+  for (const MeteorCounts& text : counts) lines += dump_line(text) + '\n';
+  write_file_atomically(folder_ / kMeteor, lines);
+  record.scores->meteor = meteor->score(counts);
+  write(record);
 }
 
 RunRecord RunFolder::run() const {
   std::error_code ignored;
-  std::filesystem::remove(folder_ / kRecord, ignored);
+  for (const char* const old : {kRecord, kMeteor}) std::filesystem::remove(folder_ / old, ignored);
   if (settings_.rerun) std::filesystem::remove_all(trained_folder(), ignored);
   RunRecord record;
   if (!is_base()) train(record);
   if (choice_.decode && !record.diverged) decode(record);
   write(record);
+  add_meteor(record);
   return record;
+}
+
+std::optional<std::vector<MeteorCounts>> read_meteor(const std::filesystem::path& folder,
+                                                     const TaskFiles& task) {
+  const std::filesystem::path path = folder / kMeteor;
+  if (!std::filesystem::exists(path)) return {};
+  std::vector<MeteorCounts> all;
+  LineReader lines(path);
+  for (std::string_view line; lines.next_record(line);) {
+    all.push_back(read_counts(parse_json(line, lines.where()), lines.where()));
+  }
+  check_count(path, all.size(), task);
+  return all;
 }
 
 std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
@@ -230,10 +275,7 @@ std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
   std::vector<std::string> lines;
   LineReader texts(path, {.skip_bom = false});
   for (std::string_view line; texts.next(line);) lines.emplace_back(line);
-  if (lines.size() != task.groups.size()) {
-    fail<FormatError>("compare.texts", display_name(path), ": expected ", task.groups.size(),
-                      " texts, found ", lines.size());
-  }
+  check_count(path, lines.size(), task);
   return lines;
 }
 

@@ -67,6 +67,8 @@ class RunFolder {
   /// numbers are not finite has diverged; throws Stopped after a signal, ConfigError "compare.run"
   /// for any other error.
   RunRecord run() const;
+  /// METEOR of a run that was finished without its program, when there is one now.
+  void add_meteor(RunRecord& record) const;
   /// The options of solo train, files excepted.
   [[nodiscard]] Json train_options() const;
 
@@ -85,6 +87,11 @@ class RunFolder {
   RunChoice choice_;
   std::filesystem::path folder_;
 };
+
+/// What METEOR counted in the texts of a run, one for each; nothing when it was not there. Throws
+/// FormatError "compare.texts" when there are more or fewer.
+[[nodiscard]] std::optional<std::vector<MeteorCounts>> read_meteor(
+    const std::filesystem::path& folder, const TaskFiles& task);
 
 /// The texts that a finished run left in its folder, one for each prompt of the task. Throws
 /// FormatError "compare.texts" when there are more or fewer.

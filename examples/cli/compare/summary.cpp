@@ -73,8 +73,12 @@ std::vector<const CompareMethod*> select_methods(const CompareResults& results, 
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<const CompareMethod*> chosen;
+  std::vector<const CompareMethod*> best_of_kind;
   std::set<std::string_view> kinds;
+  for (const auto& [rank, method] : ranked) {
+    if (kinds.insert(method->method).second) best_of_kind.push_back(method);
+  }
+  std::vector<const CompareMethod*> chosen;
   const auto take_if = [&](const auto& wanted) {
     for (const auto& [rank, method] : ranked) {
       const bool taken = std::find(chosen.begin(), chosen.end(), method) != chosen.end();
@@ -82,7 +86,9 @@ std::vector<const CompareMethod*> select_methods(const CompareResults& results, 
     }
   };
   take_if([&](const CompareMethod& m) { return m.name == results.reference; });
-  take_if([&](const CompareMethod& m) { return kinds.insert(m.method).second; });
+  take_if([&](const CompareMethod& m) {
+    return std::find(best_of_kind.begin(), best_of_kind.end(), &m) != best_of_kind.end();
+  });
   take_if([](const CompareMethod&) { return true; });
   return chosen;
 }

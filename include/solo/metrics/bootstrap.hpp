@@ -6,6 +6,7 @@
 #include <solo/metrics/text_evaluation.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -41,6 +42,19 @@ struct PairedComparison {
   /// difference; at least 1 / samples, at most 1.
   double p_value = 1.0;
 };
+
+/// A score of the instances that were drawn, given their numbers; some more than once.
+using SampleScore = std::function<double(std::span<const Index> sample)>;
+
+/// The percentile interval of any score of `instances` instances. Throws ConfigError
+/// "metrics.sample" for less than one instance, "config.range" for options out of range.
+[[nodiscard]] Interval confidence_interval(Index instances, const SampleScore& score,
+                                           const BootstrapOptions& options = {});
+
+/// The same for a difference of two systems' scores on the instances drawn. Of one seed, all
+/// functions here draw the same samples. Throws as confidence_interval() does.
+[[nodiscard]] PairedComparison paired_bootstrap(Index instances, const SampleScore& difference,
+                                                const BootstrapOptions& options = {});
 
 /// Percentile intervals. Throws ConfigError "config.range" for options out of range.
 [[nodiscard]] ForEachScore<Interval> confidence_intervals(const TextEvaluation& evaluation,

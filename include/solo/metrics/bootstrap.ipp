@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
 
-SOLO_INLINE void check_bootstrap(const BootstrapOptions& options) {
+SOLO_INLINE void check_bootstrap(Index instances, const BootstrapOptions& options) {
+  if (instances < 1) fail<ConfigError>("metrics.sample", "there are no instances to draw from");
   if (options.samples < 1) {
     fail<ConfigError>("config.range", "samples: expected 1 or more, found ", options.samples);
   }
@@ -22,12 +24,34 @@ SOLO_INLINE void check_bootstrap(const BootstrapOptions& options) {
   }
 }
 
-/// Draws as many instances as there are, with replacement.
-SOLO_INLINE void draw(const Philox& random, std::uint64_t number, std::vector<Index>& sample) {
-  const std::uint64_t size = sample.size();
-  for (std::uint64_t i = 0; i < size; ++i) {
-    sample[i] = static_cast<Index>(random.below(size, number * size + i));
+/// Calls use(sample) for each sample: as many instances as there are, drawn with replacement.
+template <class Use>
+void for_each_sample(Index instances, const BootstrapOptions& options, Use&& use) {
+  const Philox random(options.seed);
+  const auto size = static_cast<std::uint64_t>(instances);
+  std::vector<Index> sample(size);
+  for (Index number = 0; number < options.samples; ++number) {
+    for (std::uint64_t i = 0; i < size; ++i) {
+      const std::uint64_t place = static_cast<std::uint64_t>(number) * size + i;
+      sample[i] = static_cast<Index>(random.below(size, place));
+    }
+    use(std::span<const Index>(sample));
   }
+}
+
+/// 0, 1, …: every instance once.
+[[nodiscard]] SOLO_INLINE std::vector<Index> each_once(Index instances) {
+  std::vector<Index> all(static_cast<std::size_t>(instances));
+  std::iota(all.begin(), all.end(), Index{0});
+  return all;
+}
+
+[[nodiscard]] SOLO_INLINE std::vector<double> sampled(Index instances, const SampleScore& score,
+                                                      const BootstrapOptions& options) {
+  std::vector<double> values;
+  for_each_sample(instances, options,
+                  [&](std::span<const Index> sample) { values.push_back(score(sample)); });
+  return values;
 }
 
 /// The value that a share of the sorted values lies below, between two of them linearly.
@@ -98,16 +122,27 @@ SOLO_INLINE void append(ScoreColumns& columns, const TextScores& s) {
 
 }  // namespace detail
 
+SOLO_INLINE Interval confidence_interval(Index instances, const SampleScore& score,
+                                         const BootstrapOptions& options) {
+  detail::check_bootstrap(instances, options);
+  std::vector<double> values = detail::sampled(instances, score, options);
+  return detail::interval_of(values, options.level);
+}
+
+SOLO_INLINE PairedComparison paired_bootstrap(Index instances, const SampleScore& difference,
+                                              const BootstrapOptions& options) {
+  detail::check_bootstrap(instances, options);
+  std::vector<double> values = detail::sampled(instances, difference, options);
+  return detail::comparison_of(difference(detail::each_once(instances)), values, options.level);
+}
+
 SOLO_INLINE ForEachScore<Interval> confidence_intervals(const TextEvaluation& evaluation,
                                                         const BootstrapOptions& options) {
-  detail::check_bootstrap(options);
-  const Philox random(options.seed);
-  std::vector<Index> sample(static_cast<std::size_t>(evaluation.size()));
+  detail::check_bootstrap(evaluation.size(), options);
   detail::ScoreColumns columns{.nist = std::vector<double>()};
-  for (Index number = 0; number < options.samples; ++number) {
-    detail::draw(random, static_cast<std::uint64_t>(number), sample);
+  detail::for_each_sample(evaluation.size(), options, [&](std::span<const Index> sample) {
     detail::append(columns, evaluation.scores(sample));
-  }
+  });
   const auto of = [&](std::vector<double>& values) {
     return detail::interval_of(values, options.level);
   };
@@ -120,7 +155,6 @@ SOLO_INLINE ForEachScore<Interval> confidence_intervals(const TextEvaluation& ev
 SOLO_INLINE ForEachScore<PairedComparison> paired_bootstrap(std::span<const TextEvaluation> a,
                                                             std::span<const TextEvaluation> b,
                                                             const BootstrapOptions& options) {
-  detail::check_bootstrap(options);
   if (a.empty() || b.empty()) fail<ConfigError>("metrics.sample", "a side has no evaluations");
   const Index size = a.front().size();
   for (const std::span<const TextEvaluation> side : {a, b}) {
@@ -130,18 +164,15 @@ SOLO_INLINE ForEachScore<PairedComparison> paired_bootstrap(std::span<const Text
                         evaluation.size());
     }
   }
-  std::vector<Index> sample(static_cast<std::size_t>(size));
-  for (Index i = 0; i < size; ++i) sample[static_cast<std::size_t>(i)] = i;
-  const auto compare = [&] {
+  detail::check_bootstrap(size, options);
+  const auto compare = [&](std::span<const Index> sample) {
     return detail::difference(detail::mean_scores(a, sample), detail::mean_scores(b, sample));
   };
-  const TextScores whole = compare();
-  const Philox random(options.seed);
+  const TextScores whole = compare(detail::each_once(size));
   detail::ScoreColumns columns{.nist = std::vector<double>()};
-  for (Index number = 0; number < options.samples; ++number) {
-    detail::draw(random, static_cast<std::uint64_t>(number), sample);
-    detail::append(columns, compare());
-  }
+  detail::for_each_sample(size, options, [&](std::span<const Index> sample) {
+    detail::append(columns, compare(sample));
+  });
   const auto of = [&](double difference, std::vector<double>& sampled) {
     return detail::comparison_of(difference, sampled, options.level);
   };

@@ -44,9 +44,10 @@ std::string data_block(const std::string& name, const std::string& rows) {
 std::string setup() {
   return concat("set terminal svg size ", kWidth, ",", kHeight,
                 " dynamic enhanced font 'sans-serif,12' background rgb 'white'\n"
-                "set encoding utf8\nset termoption noenhanced\nset border 3 lc rgb '#777777'\n"
-                "set tics nomirror out tc rgb '#444444'\nset grid ytics lc rgb '#999999'\n"
-                "set key below left Left reverse samplen 2 width 1\n");
+                "set encoding utf8\nset termoption noenhanced\n"
+                "set border 3 lc rgb '#777777'\nset tics nomirror out tc rgb '#444444'\nset grid "
+                "ytics lc rgb '#999999'\n"
+                "set key below left Left reverse samplen 1.5 width 1 height 1 maxcols 3\n");
 }
 
 /// The picture without what belongs to a file of its own.

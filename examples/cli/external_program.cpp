@@ -58,6 +58,12 @@ void ExternalProgram::end_input() const {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
+ExternalProgram& ExternalProgram::operator=(ExternalProgram&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  std::swap(process_, other.process_);
+  return *this;
+}
+
 bool ExternalProgram::receive(std::string& text) const {
   std::array<char, 65536> piece{};
   for (;;) {

@@ -21,7 +21,7 @@ class ExternalProgram {
   [[nodiscard]] static std::optional<ExternalProgram> start(std::vector<std::string> arguments);
   ~ExternalProgram();
   ExternalProgram(ExternalProgram&& other) noexcept;
-  ExternalProgram& operator=(ExternalProgram&&) = delete;
+  ExternalProgram& operator=(ExternalProgram&& other) noexcept;
 
   /// False when it takes no more.
   [[nodiscard]] bool send(std::string_view text) const;

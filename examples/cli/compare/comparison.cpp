@@ -106,7 +106,7 @@ std::optional<Comparison::Tuned> Comparison::tuned(const PlannedMethod& method) 
 
 RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) {
   if (std::optional<RunRecord> record = folder.finished()) {
-    folder.add_meteor(*record);
+    folder.add_meteor(*record, meteor_);
     return std::move(*record);
   }
   folder.prepare();
@@ -114,7 +114,9 @@ RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) 
     std::cerr << concat("== run ", done_ + 1, " of ", to_do_, ": ", title, '\n');
   }
   const auto begin = std::chrono::steady_clock::now();
+  meteor_.reset();  // its memory is not to be taken from a training
   RunRecord record = folder.run();
+  folder.add_meteor(record, meteor_);
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   ++done_;
   if (settings_.quiet) return record;

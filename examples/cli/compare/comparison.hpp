@@ -66,7 +66,8 @@ class Comparison {
 
   RunSettings settings_;
   std::filesystem::path folder_;
-  std::size_t to_do_ = 0;  // runs that were not finished when run() began
+  std::optional<MeteorSession> meteor_ = {};  // for runs in a row that only lack METEOR
+  std::size_t to_do_ = 0;                     // runs that were not finished when run() began
   std::size_t done_ = 0;
   double seconds_ = 0.0;  // of those that are done
 };

@@ -231,9 +231,9 @@ void RunFolder::decode(RunRecord& record) const {
           .scores();
 }
 
-void RunFolder::add_meteor(RunRecord& record) const {
+void RunFolder::add_meteor(RunRecord& record, std::optional<MeteorSession>& meteor) const {
   if (!record.scores || record.scores->meteor) return;
-  std::optional<MeteorSession> meteor = settings_.meteor.start();
+  if (!meteor) meteor = settings_.meteor.start();
   if (!meteor) return;
   const std::vector<MeteorCounts> counts =
       meteor->counts(settings_.task.references(), read_hypotheses(folder_, settings_.task));
@@ -252,7 +252,6 @@ RunRecord RunFolder::run() const {
   if (!is_base()) train(record);
   if (choice_.decode && !record.diverged) decode(record);
   write(record);
-  add_meteor(record);
   return record;
 }
 

@@ -67,8 +67,8 @@ class RunFolder {
   /// numbers are not finite has diverged; throws Stopped after a signal, ConfigError "compare.run"
   /// for any other error.
   RunRecord run() const;
-  /// METEOR of a run that was finished without its program, when there is one now.
-  void add_meteor(RunRecord& record) const;
+  /// METEOR of a finished run that lacks it, if there is its program; started when it is not yet.
+  void add_meteor(RunRecord& record, std::optional<MeteorSession>& meteor) const;
   /// The options of solo train, files excepted.
   [[nodiscard]] Json train_options() const;
 

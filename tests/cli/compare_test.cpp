@@ -133,7 +133,7 @@ n=0
 while IFS= read -r line; do
   case "$line" in
     SCORE*) n=$((n + 1)); echo "$n 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0" ;;
-    EVAL*) set -- $line; echo 0; echo "0.0$3" ;;
+    EVAL*) n=0; set -- $line; echo 0; echo "0.0$3" ;;
   esac
 done
 )";

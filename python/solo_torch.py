@@ -322,9 +322,10 @@ def _plug(model, solo):
 
 
 def add(model, **fields):
-    """Puts a new adapter with these fields of SoloConfig on the model; dropout and gate schedule act while
+    """Puts a new adapter with these fields of SoloConfig on the model, which begins as the C++ library's do (init
+    identity, gate_init 1) unless they say otherwise; dropout and gate schedule act while
     model.transformer.solo.training."""
-    return _plug(model, SoloConnection(SoloConfig(**fields), model.config))
+    return _plug(model, SoloConnection(SoloConfig(**{"init": "identity", "gate_init": 1.0, **fields}), model.config))
 
 
 def load(base, folder, **options):

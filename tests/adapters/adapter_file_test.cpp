@@ -108,7 +108,8 @@ TEST_CASE("Frozen factors, own maps and a global gate are in the file", "[adapte
                        .links = {{0, 2}, {1, 4}},
                        .share = SoloShare::none,
                        .factors = SoloFactors::frozen,
-                       .gate_scope = SoloGateScope::global});
+                       .gate_scope = SoloGateScope::global,
+                       .init = SoloInit::paper});
   CHECK(folder.tensors.size() == 1 + 2 * 2 + 2 * 4);
   CHECK(folder.tensors.contains(kPrefix + "gate"));
   CHECK(folder.tensors.contains(kPrefix + "maps.0-2.down.weight"));
@@ -165,7 +166,11 @@ TEST_CASE("A configuration that loading refuses", "[adapter-file]") {
   refused<FormatError>(*with("rank", 3), "json.unknown_key", {"adapter_config.json", "rank"});
   refused<ConfigError>(*with("scale", 0), "config.range", {"adapter_config.json", "scale", "0"});
   refused<ConfigError>(*with("gate_init", 0), "solo.dead", {"adapter_config.json", "gate_init"});
-  refused<ConfigError>(*with("use_v", false), "solo.identity", {"adapter_config.json", "use_v"});
+  {
+    Folder folder({.r = 3, .stride = 1, .init = SoloInit::paper});
+    folder.set("use_v", false);
+    refused<ConfigError>(folder, "solo.identity", {"adapter_config.json", "use_v"});
+  }
   refused<ConfigError>(*with("links", Json::array({Json::array({3, 9})})), "solo.links",
                        {"adapter_config.json", "3 to 9", "n_layer 4"});
   refused<ConfigError>(*with("links", Json::array()), "solo.links", {"no link"});

@@ -79,7 +79,7 @@ TEST_CASE("link statistics: gates, and Δ in proportion to them") {
       .r = 3, .stride = 1, .gate = SoloGate::sigmoid, .init = SoloInit::identity, .scale = 3.0};
   model.add_adapter("a", config);
   for (const LinkStatistics& l : link_statistics(model, batch)) {
-    CHECK(l.gate == gate_value(SoloGate::sigmoid, static_cast<double>(0.1F)).value);
+    CHECK(l.gate == gate_value(SoloGate::sigmoid, 1.0).value);
     CHECK(l.delta_norm == 0.0);
     CHECK(l.destination_norm > 0.0);
     CHECK(l.ratio() == 0.0);

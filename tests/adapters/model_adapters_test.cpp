@@ -67,7 +67,9 @@ TEST_CASE("What trains, without and with adapters", "[adapters]") {
   CHECK(model.trainable_parameter_count() == model.trainable_parameter_count("a"));
   CHECK(model.trainable_parameter_count("a") == 2 * 8 * 3 + 11 + 12);
   for (const Parameter<float>* p : model.parameters()) CHECK(!p->requires_grad());
-  model.add_adapter("b", SoloConfig{.r = 3, .stride = 1, .factors = SoloFactors::frozen});
+  model.add_adapter(
+      "b",
+      SoloConfig{.r = 3, .stride = 1, .factors = SoloFactors::frozen, .init = SoloInit::paper});
   CHECK(model.adapter_names() == std::vector<std::string>{"a", "b"});
   CHECK(model.active_adapter() == "b");
   CHECK(model.trainable_parameter_count() == 3 * 12);

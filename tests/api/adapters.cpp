@@ -19,7 +19,7 @@ int main() {
   {
     auto maker = solo::GPT2<float>::from_pretrained(solo::test::model_dir());
     maker.add_adapter("hotel", solo::LoraConfig{.r = 4, .init_lora_weights = false});
-    maker.add_adapter("laptop", solo::SoloConfig{.r = 4});
+    maker.add_adapter("laptop", solo::SoloConfig{.r = 4, .init = solo::SoloInit::paper});
     for (solo::Parameter<float>* p : maker.adapter("laptop").parameters()) {
       if (p->name().ends_with(".v")) p->value().fill(0.5F);
     }

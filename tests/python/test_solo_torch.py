@@ -28,8 +28,8 @@ logging.disable_progress_bar()
 BASE = GOLDEN / "tiny-gpt2"
 IDS = torch.tensor([[3, 501, 77, 12, 12, 300, 44, 9, 0, 511, 250]])
 WAYS_TO_START = {
-    "paper": dict(r=4, stride=1),
-    "identity": dict(r=4, stride=1, init="identity", gate_init=1.0),
+    "paper": dict(r=4, stride=1, init="paper", gate_init=0.1),
+    "default": dict(r=4, stride=1),
     "diagonal": dict(links=[[0, 1], [2, 2]], map="diagonal"),
     "scalar": dict(stride=1, map="scalar", gate="tanh", gate_init=0.0),
     "full": dict(stride=1, map="full", init="identity", share="none", gate="none"),
@@ -169,7 +169,7 @@ class Adapter(unittest.TestCase):
 
     def test_frozen_factors_stay(self):
         for name, trained in (("frozen", set()), ("down_frozen", {"up"}), ("trained", {"up", "down"})):
-            model = solo_torch.add(base(), r=4, stride=1, factors=name)
+            model = solo_torch.add(base(), r=4, stride=1, factors=name, init="paper", gate_init=0.1)
             self.assertEqual({key.split(".")[2] for key, p in model.transformer.solo.named_parameters()
                               if key.startswith("maps.") and p.requires_grad}, trained)
 

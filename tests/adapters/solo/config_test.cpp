@@ -60,7 +60,8 @@ TEST_CASE("Parameter counts of the other maps", "[solo]") {
   const Index d = 8;
   const Index links = 11;
   CHECK(count({.r = 3, .stride = 1}) == 2 * d * 3 + 3 + d + links * (3 + d + 1));
-  CHECK(count({.r = 3, .stride = 1, .factors = SoloFactors::frozen}) == links * (3 + d + 1));
+  CHECK(count({.r = 3, .stride = 1, .factors = SoloFactors::frozen, .init = SoloInit::paper}) ==
+        links * (3 + d + 1));
   CHECK(count({.r = 3, .stride = 1, .factors = SoloFactors::down_frozen}) ==
         d * 3 + d + links * (3 + d + 1));
   CHECK(count({.r = 3, .stride = 1, .share = SoloShare::none, .bias = false}) ==
@@ -118,11 +119,12 @@ TEST_CASE("Values out of their range are refused", "[solo]") {
 }
 
 TEST_CASE("A start that is not the base is refused", "[solo]") {
-  refused({.use_v = false}, "solo.identity", {"init", "paper", "use_v"});
-  refused({.map = SoloMap::full, .use_v = false, .gate = SoloGate::none}, "solo.identity",
-          {"full"});
+  refused({.use_v = false, .init = SoloInit::paper}, "solo.identity", {"init", "paper", "use_v"});
+  refused({.map = SoloMap::full, .use_v = false, .gate = SoloGate::none, .init = SoloInit::paper},
+          "solo.identity", {"full"});
   refused({.map = SoloMap::diagonal, .use_v = false}, "solo.identity", {"gate_init", "diagonal"});
-  refused({.map = SoloMap::scalar}, "solo.identity", {"scalar", "gate_init 0", "0.1"});
+  refused({.map = SoloMap::scalar}, "solo.identity",
+          {"scalar", "gate_init 0", "found gate_init 1"});
   refused({.map = SoloMap::scalar, .gate = SoloGate::clamp, .gate_init = 0}, "solo.identity",
           {"scalar", "clamp"});
   refused({.map = SoloMap::scalar, .gate = SoloGate::none, .gate_init = 0}, "solo.identity",
@@ -132,24 +134,20 @@ TEST_CASE("A start that is not the base is refused", "[solo]") {
 TEST_CASE("A start from which nothing can train is refused", "[solo]") {
   refused({.gate_init = 0}, "solo.dead", {"gate_init", "0"});
   refused({.gate_init = 1e-60}, "solo.dead", {"gate_init"});
-  refused({.gate_init = 0, .init = SoloInit::identity}, "solo.dead", {"gate_init", "identity"});
+  refused({.gate_init = 0, .init = SoloInit::paper}, "solo.dead", {"gate_init", "paper"});
   refused({.gate = SoloGate::clamp, .gate_init = -0.5}, "solo.dead", {"clamp", "-0.5"});
   refused({.gate = SoloGate::sigmoid, .gate_init = -2000}, "solo.dead", {"sigmoid", "-2000"});
   refused({.map = SoloMap::diagonal, .gate_init = 0}, "solo.dead", {"diagonal"});
-  refused({.factors = SoloFactors::frozen, .init = SoloInit::identity}, "solo.dead",
-          {"init", "frozen", "identity"});
-  refused({.factors = SoloFactors::frozen,
-           .use_v = false,
-           .gate = SoloGate::none,
-           .init = SoloInit::identity},
-          "solo.dead", {"frozen"});
+  refused({.factors = SoloFactors::frozen}, "solo.dead", {"init", "frozen", "identity"});
+  refused({.factors = SoloFactors::frozen, .use_v = false, .gate = SoloGate::none}, "solo.dead",
+          {"frozen"});
   refused({.use_v = false, .gate = SoloGate::clamp, .gate_init = -1}, "solo.dead", {"clamp", "-1"});
 }
 
 TEST_CASE("Starts that only look suspicious are accepted", "[solo]") {
-  CHECK_NOTHROW(SoloConfig{.use_v = false, .gate_init = 0}.validate(kBase));
-  CHECK_NOTHROW(
-      (SoloConfig{.use_v = false, .gate = SoloGate::clamp, .gate_init = 0}.validate(kBase)));
+  const auto accepted = [](const SoloConfig& config) { CHECK_NOTHROW(config.validate(kBase)); };
+  accepted({.use_v = false, .gate_init = 0, .init = SoloInit::paper});
+  accepted({.use_v = false, .gate = SoloGate::clamp, .gate_init = 0, .init = SoloInit::paper});
   CHECK_NOTHROW((SoloConfig{.gate = SoloGate::clamp, .gate_init = 3}.validate(kBase)));
   CHECK_NOTHROW((SoloConfig{.gate = SoloGate::sigmoid, .gate_init = 0}.validate(kBase)));
   CHECK_NOTHROW(
@@ -165,6 +163,10 @@ TEST_CASE("Every preset is valid on every size", "[solo]") {
       CAPTURE(name, size);
       CHECK_NOTHROW(SoloConfig::preset(name).validate(GPT2Config::from_size(size)));
     }
+  }
+  for (const std::string_view name : SoloConfig::preset_names()) {
+    CHECK(SoloConfig::preset(name).init == SoloInit::paper);
+    CHECK(SoloConfig::preset(name).gate_init == 0.1);
   }
   CHECK(SoloConfig::preset("solo-vera").factors == SoloFactors::frozen);
   CHECK(SoloConfig::preset("solo-lor2c").stride == 1);
@@ -183,7 +185,7 @@ TEST_CASE("The oracle's configurations are read, and written byte for byte", "[s
     CHECK_NOTHROW(config.validate({.n_embd = 32, .n_layer = 4, .n_head = 4}));
     CHECK(parse(config.to_json("x")) == config);
     if (entry.path().filename() == "sparse-config") {
-      CHECK(config == SoloConfig{.r = 4, .stride = 1});
+      CHECK(config == SoloConfig{.r = 4, .stride = 1, .gate_init = 0.1, .init = SoloInit::paper});
     } else {
       CHECK(config.to_json("") == text);
     }
@@ -220,7 +222,7 @@ TEST_CASE("A configuration survives its JSON", "[solo]") {
   CHECK(text.find("\"scale\": 1e-07") != std::string::npos);
   CHECK(parse(R"({"peft_type": "SOLO", "inference_mode": true, "revision": null,
                   "auto_mapping": {}, "peft_version": "0.21", "task_type": null})") ==
-        SoloConfig{});
+        SoloConfig::paper());
 }
 
 TEST_CASE("Bad adapter_config.json files are refused", "[solo]") {

@@ -36,7 +36,8 @@ Index recorded(Index layers, const SoloConfig& config) {
 
 TEST_CASE("Initial values of a Solo adapter", "[solo]") {
   GPT2<float> model = tiny_model<float>();
-  model.add_adapter("a", SoloConfig{.r = 16, .stride = 1, .gate_init = 0.25});
+  model.add_adapter("a",
+                    SoloConfig{.r = 16, .stride = 1, .gate_init = 0.25, .init = SoloInit::paper});
   const auto tensors = by_name(model);
   CHECK(tensors.size() == 3 * 3 + 4);
   CHECK(*tensors.at("links.1-2.gate")->value().data() == 0.25F);

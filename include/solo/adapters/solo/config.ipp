@@ -89,17 +89,34 @@ SOLO_INLINE std::span<const std::string_view> SoloConfig::preset_names() {
   return kNames;
 }
 
+SOLO_INLINE SoloConfig SoloConfig::paper() {
+  return {.gate_init = 0.1, .init = SoloInit::paper};
+}
+
 SOLO_INLINE SoloConfig SoloConfig::preset(std::string_view name) {
-  if (name == "solo-59") return {.r = 64, .stride = 2};
-  if (name == "solo-40") return {.r = 96, .stride = 2};
-  if (name == "solo-table1") return {.r = 120, .stride = 2};
-  if (name == "solo-vera") return {.factors = SoloFactors::frozen};
-  if (name == "solo-lor2c") return {.stride = 1, .share = SoloShare::none, .gate = SoloGate::none};
-  if (name == "solo-direft") {
-    return {.links = SoloLinks::self, .share = SoloShare::none, .gate = SoloGate::none};
+  SoloConfig config = paper();
+  if (name == "solo-59") {
+    config.r = 64;
+  } else if (name == "solo-40") {
+    config.r = 96;
+  } else if (name == "solo-table1") {
+    config.r = 120;
+  } else if (name == "solo-vera") {
+    config.factors = SoloFactors::frozen;
+  } else if (name == "solo-lor2c") {
+    config.stride = 1;
+    config.share = SoloShare::none;
+    config.gate = SoloGate::none;
+  } else if (name == "solo-direft") {
+    config.links = SoloLinks::self;
+    config.share = SoloShare::none;
+    config.gate = SoloGate::none;
+  } else if (name == "solo-diagonal") {
+    config.map = SoloMap::diagonal;
+  } else {
+    refuse_choice("preset", preset_names(), name);
   }
-  if (name == "solo-diagonal") return {.map = SoloMap::diagonal};
-  refuse_choice("preset", preset_names(), name);
+  return config;
 }
 
 SOLO_INLINE std::vector<Link> SoloConfig::link_list(Index n_layer) const {

@@ -134,7 +134,7 @@ SOLO_INLINE SoloLinks parse_solo_links(std::string_view field, std::string_view 
 }
 
 SOLO_INLINE SoloConfig SoloConfig::from_json(const JsonFields& fields) {
-  SoloConfig config;
+  SoloConfig config = paper();
   std::vector<std::string_view> known(detail::kSoloIgnoredKeys.begin(),
                                       detail::kSoloIgnoredKeys.end());
   visit_fields(config, [&known](std::string_view name, const auto&) { known.push_back(name); });

@@ -72,9 +72,7 @@ Json intervals(const System& system, std::optional<MeteorSession>& meteor,
   if (meteor) {
     own = confidence_interval(
         system.evaluation.size(),
-        [&](std::span<const Index> sample) {
-          return meteor->score(sum_counts(system.meteor, sample));
-        },
+        [&](std::span<const Index> sample) { return meteor->score(system.meteor, sample); },
         options);
   }
   return to_json(confidence_intervals(system.evaluation, options), own);
@@ -87,8 +85,7 @@ Json comparison(const System& a, const System& b, std::optional<MeteorSession>& 
     own = paired_bootstrap(
         a.evaluation.size(),
         [&](std::span<const Index> sample) {
-          return meteor->score(sum_counts(a.meteor, sample)) -
-                 meteor->score(sum_counts(b.meteor, sample));
+          return meteor->score(a.meteor, sample) - meteor->score(b.meteor, sample);
         },
         options);
   }

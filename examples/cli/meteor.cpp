@@ -42,14 +42,8 @@ bool is_word_for_word(const MeteorCounts& counts) {
          counts[kChunks] == 1.0;
 }
 
-std::string line_of(const MeteorCounts& counts) {
-  std::string line;
-  for (const double n : counts) line += concat(line.empty() ? "" : " ", n);
-  return line;
-}
-
-}  // namespace
-
+/// What the program counts in several texts: the sums, but for the chunk of a text that is its
+/// reference word for word, which is not counted.
 MeteorCounts sum_counts(std::span<const MeteorCounts> texts, std::span<const Index> numbers) {
   MeteorCounts sum = {};
   for (const Index number : numbers) {
@@ -59,6 +53,14 @@ MeteorCounts sum_counts(std::span<const MeteorCounts> texts, std::span<const Ind
   }
   return sum;
 }
+
+std::string line_of(const MeteorCounts& counts) {
+  std::string line;
+  for (const double n : counts) line += concat(line.empty() ? "" : " ", n);
+  return line;
+}
+
+}  // namespace
 
 MeteorSession::MeteorSession(const std::vector<std::string>& arguments)
     : name_(arguments[0]), program_(ExternalProgram::start(arguments)) {
@@ -124,10 +126,14 @@ double MeteorSession::score(const MeteorCounts& counts) {
   return score;
 }
 
+double MeteorSession::score(std::span<const MeteorCounts> texts, std::span<const Index> numbers) {
+  return score(sum_counts(texts, numbers));
+}
+
 double MeteorSession::score(std::span<const MeteorCounts> texts) {
   std::vector<Index> all(texts.size());
   std::iota(all.begin(), all.end(), Index{0});
-  return score(sum_counts(texts, all));
+  return score(texts, all);
 }
 
 MeteorProgram::MeteorProgram(std::string java, std::filesystem::path jar)

@@ -23,11 +23,6 @@ namespace solo::cli {
 /// both.
 using MeteorCounts = std::array<double, 23>;
 
-/// What it counts in several texts, those with these numbers, some perhaps more than once: the
-/// sums, but for the chunk of a text that is its reference word for word, which is not counted.
-[[nodiscard]] MeteorCounts sum_counts(std::span<const MeteorCounts> texts,
-                                      std::span<const Index> numbers);
-
 /// The program while it runs. Everything throws IoError "io.process" when it does not answer as it
 /// should.
 class MeteorSession {
@@ -40,6 +35,8 @@ class MeteorSession {
       std::span<const std::vector<std::string>> references,
       std::span<const std::string> hypotheses);
   [[nodiscard]] double score(const MeteorCounts& counts);
+  /// Of the texts with these numbers together, some perhaps more than once.
+  [[nodiscard]] double score(std::span<const MeteorCounts> texts, std::span<const Index> numbers);
   /// Of all texts together.
   [[nodiscard]] double score(std::span<const MeteorCounts> texts);
 

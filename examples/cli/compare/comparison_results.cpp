@@ -88,7 +88,7 @@ AgainstReference significance_of(const ForEachScore<PairedComparison>& found,
 double mean_meteor(MeteorSession& meteor, std::span<const std::vector<MeteorCounts>> runs,
                    std::span<const Index> sample) {
   double sum = 0.0;
-  for (const std::vector<MeteorCounts>& run : runs) sum += meteor.score(sum_counts(run, sample));
+  for (const std::vector<MeteorCounts>& run : runs) sum += meteor.score(run, sample);
   return sum / static_cast<double>(runs.size());
 }
 

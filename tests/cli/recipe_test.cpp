@@ -3,6 +3,8 @@
 /// --recipe lora-e2e and the files of configs/lora-e2e.
 #include "cli/program.hpp"
 
+#include <solo/core/scalar.hpp>
+
 using namespace solo;
 using test::check_error;
 using test::Outcome;

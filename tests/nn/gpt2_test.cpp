@@ -2,6 +2,7 @@
 // The model's own properties: ragged = alone, shared contexts, cache, threads, refused input.
 #include <solo/adapters/adapters.hpp>
 #include <solo/autograd/gradcheck.hpp>
+#include <solo/data/dataset.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include "support/bad_input.hpp"

@@ -188,7 +188,7 @@ Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& token
 void run_generate(const GenerateArguments& arguments, const Common& common) {
   check_usage(arguments, common);
   const GPT2<float> model = arguments.model.load<float>(common);
-  const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
+  const auto tokenizer = arguments.model.find_tokenizer();
   const bool separator = arguments.separator.empty() ? arguments.model.trained_with_separator()
                                                      : arguments.separator == "eos";
   Prompts prompts{tokenizer, model.config().vocab_size, separator};

@@ -28,7 +28,7 @@ void run_merge(const MergeArguments& options, const Common& common) {
   if (std::filesystem::equivalent(options.output, options.model.model, ignored)) {
     throw UsageError("merge: --output is the folder of --model, which would be lost");
   }
-  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  const auto tokenizer = options.model.find_tokenizer();
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);
   model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});

@@ -14,6 +14,13 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
       ->capture_default_str();
 }
 
+std::optional<Tokenizer> ModelArguments::find_tokenizer() const {
+  if (!adapter.empty()) {
+    if (auto own = Tokenizer::find_pretrained(adapter)) return own;
+  }
+  return Tokenizer::find_pretrained(model);
+}
+
 bool ModelArguments::trained_with_separator() const {
   const std::filesystem::path file = (adapter.empty() ? model : adapter) / kTrainingArgsFile;
   if (!std::filesystem::exists(file)) return false;

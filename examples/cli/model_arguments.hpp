@@ -5,10 +5,12 @@
 
 #include <solo/adapters/adapters.hpp>
 #include <solo/nn/gpt2.hpp>
+#include <solo/text/tokenizer.hpp>
 
 #include "program.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace solo::cli {
@@ -33,6 +35,9 @@ struct ModelArguments {
     if (!adapter.empty()) loaded.load_adapter(kAdapterName, adapter);
     return loaded;
   }
+  /// The adapter's own tokenizer, which may have more tokens, or else the model's; none if neither
+  /// folder has one.
+  [[nodiscard]] std::optional<Tokenizer> find_tokenizer() const;
   /// Whether training_args.json of the adapter, or else of the model, says that a separator
   /// followed the prompt in training.
   [[nodiscard]] bool trained_with_separator() const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
+#include <solo/io/json_fields.hpp>
+#include <solo/text/lines.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/lora_e2e.hpp>
 
@@ -9,6 +11,7 @@
 #include "train_report.hpp"
 #include "training_options.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -22,6 +25,7 @@ struct TrainArguments {
   std::filesystem::path train;
   std::filesystem::path valid;
   std::filesystem::path output;
+  std::filesystem::path add_tokens;
   std::string format = "automatic";
   std::string separator = "eos";
   bool completion_only = true;
@@ -51,8 +55,75 @@ Dataset load_data(const TrainArguments& options, const std::filesystem::path& fi
   return data;
 }
 
+/// The tokens of --add-tokens, and the vocabulary that the model then needs.
+struct NewTokens {
+  std::vector<Index> ids = {};
+  Index vocab_size = 0;  ///< of the model
+  bool resized = false;  ///< whether it has more than the base
+};
+
+/// One token a line, or a JSON list of them.
+std::vector<std::string> read_tokens(const std::filesystem::path& file) {
+  const std::string text = read_text_file(file);
+  std::vector<std::string> tokens;
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && text[first] == '[') {
+    const Json json = Json{{"tokens", parse_json(text, display_name(file))}};
+    tokens = JsonFields(json, display_name(file)).strings("tokens");
+  } else {
+    LineReader reader(file);
+    for (std::string_view line; reader.next_record(line);) tokens.emplace_back(line);
+  }
+  std::erase(tokens, "");
+  if (tokens.empty()) {
+    fail<FormatError>("tokens.empty", display_name(file), ": expected one token a line or a JSON ",
+                      "list, found none");
+  }
+  return tokens;
+}
+
+/// Adds the tokens to the tokenizer.
+NewTokens new_tokens(const TrainArguments& options, std::optional<Tokenizer>& tokenizer,
+                     const GPT2Config& base) {
+  NewTokens result{.vocab_size = base.vocab_size};
+  if (!options.model.adapter.empty()) {
+    result.vocab_size = adapter_vocab_size(options.model.adapter, base);
+  }
+  if (!options.add_tokens.empty()) {
+    if (!options.model.adapter.empty()) {
+      throw UsageError("--add-tokens is for a new adapter: the one of --adapter has its rows");
+    }
+    if (!tokenizer) throw UsageError("--add-tokens needs a tokenizer in the folder of --model");
+    const std::vector<std::string> tokens = read_tokens(options.add_tokens);
+    (void)tokenizer->add_tokens(tokens);
+    for (const std::string& token : tokens) {
+      const Index id = tokenizer->token_id(token);
+      if (std::find(result.ids.begin(), result.ids.end(), id) == result.ids.end()) {
+        result.ids.push_back(id);
+      }
+    }
+    result.vocab_size = std::max<Index>(result.vocab_size, tokenizer->vocab_size());
+  }
+  result.resized = result.vocab_size > base.vocab_size;
+  return result;
+}
+
+/// Makes the configuration one for a model with these tokens: "added" is their ids, and tables that
+/// were resized go into the file, as peft writes them, unless it has the rows.
+void fit_to_tokens(LoraConfig& config, const NewTokens& tokens) {
+  for (auto& [module, ids] : config.trainable_token_indices) {
+    if (!ids.empty()) continue;
+    if (tokens.ids.empty()) throw UsageError("--trainable-token-indices added needs --add-tokens");
+    ids = tokens.ids;
+  }
+  if (!tokens.resized || !config.trainable_token_indices.empty()) return;
+  const std::vector<std::string> tables = {"transformer.wte.weight", "lm_head.weight"};
+  config.see_tensors(tables);
+}
+
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
-void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t seed) {
+void attach(GPT2<float>& model, const TrainArguments& options, const NewTokens& tokens,
+            std::uint64_t seed) {
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
@@ -60,6 +131,9 @@ void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t see
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
           if constexpr (requires { c.seed; }) c.seed = seed;
+          if constexpr (requires { c.saved_tables; }) {
+            if (!loaded) fit_to_tokens(c, tokens);
+          }
           model.add_adapter(kAdapterName, c);
         }
       },
@@ -110,6 +184,11 @@ TrainerOptions trainer_options(const TrainArguments& options) {
     throw UsageError(
         concat("--link-statistics-steps: --method ", options.method->method(), " has no links"));
   }
+  const std::string& method = options.method->method();
+  if (!options.add_tokens.empty() && method != "full" && method != "lora") {
+    throw UsageError(concat("--add-tokens: --method ", method,
+                            " has no place for their rows; use lora or full"));
+  }
   t.extra_args = extra_args(options);
   t.validate();
   return t;
@@ -117,8 +196,10 @@ TrainerOptions trainer_options(const TrainArguments& options) {
 
 void run_train(const TrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
-  const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
-  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
+  auto tokenizer = options.model.find_tokenizer();
+  const NewTokens tokens = new_tokens(options, tokenizer, config);
+  config.vocab_size = tokens.vocab_size;
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
@@ -126,7 +207,8 @@ void run_train(const TrainArguments& options, const Common& common) {
   ModelArguments base = options.model;
   base.adapter.clear();
   GPT2<float> model = base.load<float>(common);
-  attach(model, options, training.seed);
+  if (tokens.resized) model.resize_token_embeddings(tokens.vocab_size);
+  attach(model, options, tokens, training.seed);
   const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet,
                                               options.link_statistics_steps);
 
@@ -169,6 +251,8 @@ Command add_train(CLI::App& program, Common& common) {
       ->capture_default_str();
   app.add_flag("--completion-only,!--no-completion-only", o->completion_only,
                "score completions only, where there is a prompt (default)");
+  add_path(app, "--add-tokens", o->add_tokens,
+           "file of new tokens, one a line or a JSON list; the model gets rows for them");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
       ->check(CLI::PositiveNumber);
   app.add_option("--link-statistics-steps", o->link_statistics_steps,

@@ -56,6 +56,10 @@ class AdapterFolder {
   /// The configuration's file, as messages name it.
   [[nodiscard]] const std::string& config_name() const noexcept { return config_name_; }
 
+  /// The names of the tensors, their prefix taken away where they have it.
+  [[nodiscard]] std::vector<std::string> tensor_names(std::string_view prefix);
+  /// The tensors, their names without the prefix.
+  [[nodiscard]] std::vector<AdapterTensor> tensors(std::string_view prefix);
   /// Opens the tensors and throws unless they are those expected: FormatError ("adapter.tensors"),
   /// ShapeError ("adapter.shape"). `base` names the model in messages.
   void open_tensors(const ExpectedTensors& expected, const std::string& base);
@@ -72,6 +76,8 @@ class AdapterFolder {
   }
 
  private:
+  SafetensorsFile& file();
+
   std::filesystem::path folder_;
   std::string config_name_;
   std::shared_ptr<const Json> json_;

@@ -48,12 +48,31 @@ SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : 
   peft_type_ = fields.string("peft_type");
 }
 
+SOLO_INLINE SafetensorsFile& AdapterFolder::file() {
+  if (!file_) file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
+  return *file_;
+}
+
+SOLO_INLINE std::vector<AdapterTensor> AdapterFolder::tensors(std::string_view prefix) {
+  std::vector<AdapterTensor> result;
+  for (const TensorInfo& info : file().tensors()) {
+    const std::size_t begin = info.name.starts_with(prefix) ? prefix.size() : 0;
+    result.push_back({info.name.substr(begin), info.shape});
+  }
+  return result;
+}
+
+SOLO_INLINE std::vector<std::string> AdapterFolder::tensor_names(std::string_view prefix) {
+  std::vector<std::string> names;
+  for (AdapterTensor& tensor : tensors(prefix)) names.push_back(std::move(tensor.name));
+  return names;
+}
+
 SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
                                              const std::string& base) {
   using adapter_messages::name_list;
-  file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
   const std::string context =
-      concat(file_->name(), ": does not fit ", config_name_, " on ", base, ": ");
+      concat(file().name(), ": does not fit ", config_name_, " on ", base, ": ");
   std::vector<std::string> missing;
   std::vector<std::string> known;
   for (const AdapterTensor& t : expected.tensors) {

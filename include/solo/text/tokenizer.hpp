@@ -27,6 +27,12 @@ struct EncodeOptions {
   bool special_tokens = true;
 };
 
+/// How Tokenizer::add_tokens adds.
+struct AddTokensOptions {
+  /// Whether the files call them special, which decoders of other tools may leave out.
+  bool special_tokens = false;
+};
+
 /// Turns text into token ids and back. Any bytes can be encoded, and decode(encode(x)) is x for all
 /// of them. Immutable: any number of threads may use one tokenizer. A value that can be copied.
 class Tokenizer {
@@ -64,6 +70,12 @@ class Tokenizer {
   [[nodiscard]] int token_id(std::string_view bytes) const noexcept {
     return vocabulary_.find(bytes);
   }
+  /// Adds tokens that encode() finds whole, as transformers' add_tokens: one that is there keeps
+  /// its id, others get the ids that follow the vocabulary, empty ones are passed over. Returns how
+  /// many are new. save_pretrained() writes them so that AutoTokenizer reads them back. The one
+  /// call that changes a tokenizer: no other thread may use it meanwhile. Throws ConfigError
+  /// ("tokenizer.add") beyond 2^24 tokens.
+  int add_tokens(const std::vector<std::string>& tokens, const AddTokensOptions& options = {});
   /// A number that differs (but for chance) between tokenizers that encode differently.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   /// Whether both encode and decode alike; their files may differ in form.
@@ -83,6 +95,7 @@ class Tokenizer {
   };
 
   explicit Tokenizer(detail::TokenizerParts&& parts);
+  void add_to_files(const std::vector<std::pair<std::string, int>>& tokens, bool special);
   void append_ordinary(std::string_view text, std::vector<int>& ids) const;
   void keep_file(const std::filesystem::path& path, std::string_view name);
 
@@ -98,5 +111,6 @@ class Tokenizer {
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY
-#include <solo/text/tokenizer.ipp>  // IWYU pragma: keep
+#include <solo/text/added_tokens.ipp>  // IWYU pragma: keep
+#include <solo/text/tokenizer.ipp>     // IWYU pragma: keep
 #endif

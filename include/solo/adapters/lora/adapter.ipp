@@ -158,6 +158,28 @@ LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : co
     copies_.push_back(std::make_unique<Copy>(Copy{copy.base, Parameter<T>(copy.name, copy.shape)}));
     detail::copy_base(model, copy.base, copies_.back()->parameter);
   }
+  add_tables(plan, model);
+}
+
+template <Scalar T>
+void LoraAdapter<T>::add_tables(const detail::LoraPlan& plan, const GPT2<T>& model) {
+  for (const detail::LoraRows& rows : plan.rows) {
+    rows_.push_back(std::make_unique<Rows>(Rows{rows, Parameter<T>(rows.name, rows.shape())}));
+    const Operand<T> table = detail::base_parameter(model, rows.bases.front()).operand();
+    const MatrixView<T> to = rows_.back()->parameter.value().matrix();
+    for (Index i = 0; i < to.rows; ++i) {
+      table.copy_row(rows.rows[static_cast<std::size_t>(i)], to.row(i));
+    }
+  }
+  for (const detail::LoraTable& table : plan.tables) {
+    tables_.push_back(std::make_unique<Table>(
+        Table{table, Parameter<T>(table.names.front(), table.shape, PackOrder::transposed)}));
+    const bool head = table.names.front().starts_with("lm_head.");
+    Parameter<T>& parameter = tables_.back()->parameter;
+    detail::copy_base(model, head ? "lm_head.weight" : "wte.weight", parameter);
+    parameter.set_requires_grad(false);
+    parameter.pack();
+  }
 }
 
 template <Scalar T>
@@ -196,6 +218,8 @@ void LoraAdapter<T>::for_parameters(const F& f) {
     if (layer->magnitude) f(*layer->magnitude, nullptr);
   }
   for (const auto& copy : copies_) f(copy->parameter, nullptr);
+  for (const auto& rows : rows_) f(rows->parameter, nullptr);
+  for (const auto& table : tables_) f(table->parameter, nullptr);
 }
 
 template <Scalar T>
@@ -206,9 +230,21 @@ std::vector<Parameter<T>*> LoraAdapter<T>::parameters() {
 }
 
 template <Scalar T>
-std::vector<std::pair<std::string, Parameter<T>*>> LoraAdapter<T>::replacements() {
-  std::vector<std::pair<std::string, Parameter<T>*>> result;
-  for (const auto& copy : copies_) result.emplace_back(copy->base, &copy->parameter);
+std::vector<Replacement<T>> LoraAdapter<T>::replacements() {
+  std::vector<Replacement<T>> result;
+  for (const auto& copy : copies_) {
+    result.push_back({.base = copy->base, .tensor = &copy->parameter});
+  }
+  for (const auto& table : tables_) {
+    for (const std::string& base : table->plan.bases) {
+      result.push_back({.base = base, .tensor = &table->parameter});
+    }
+  }
+  for (const auto& rows : rows_) {
+    for (const std::string& base : rows->plan.bases) {
+      result.push_back({.base = base, .tensor = &rows->parameter, .rows = rows->plan.rows});
+    }
+  }
   return result;
 }
 
@@ -286,15 +322,44 @@ std::vector<FileTensor<T>> LoraAdapter<T>::export_tensors(FileContent content) {
   for_parameters([&](Parameter<T>& p, const Layer* sliced) {
     const bool values = content == FileContent::values;
     if (!values && !p.requires_grad()) return;
-    const Tensor<T>& tensor = values ? p.value() : p.grad();
+    const Tensor<T>& tensor = values ? std::as_const(p).value() : p.grad();
     const bool blocks = sliced != nullptr && sliced->plan.sliced();
     result.push_back({p.name(), blocks ? sliced->expanded(tensor) : tensor.clone()});
+    for (const auto& table : tables_) {
+      if (&table->parameter != &p) continue;
+      for (std::size_t i = 1; i < table->plan.names.size(); ++i) {
+        result.push_back({table->plan.names[i], tensor.clone()});
+      }
+    }
   });
   return result;
 }
 
 template <Scalar T>
+void LoraAdapter<T>::take_tables(std::vector<FileTensor<T>>& tensors) const {
+  for (const auto& table : tables_) {
+    const std::vector<std::string>& names = table->plan.names;
+    const auto first = std::find_if(tensors.begin(), tensors.end(), [&](const FileTensor<T>& t) {
+      return t.name == names.front();
+    });
+    for (std::size_t i = 1; i < names.size(); ++i) {
+      const auto other = std::find_if(tensors.begin(), tensors.end(),
+                                      [&](const FileTensor<T>& t) { return t.name == names[i]; });
+      if (first == tensors.end() || other == tensors.end()) return;  // named by import_tensors
+      const auto a = std::as_const(first->value).span();
+      const auto b = std::as_const(other->value).span();
+      if (!std::equal(a.begin(), a.end(), b.begin(), b.end())) {
+        fail<ConfigError>("lora.tables", names.front(), " and ", names[i], " differ, but the base ",
+                          "ties its embedding and head (tie_word_embeddings)");
+      }
+      tensors.erase(other);
+    }
+  }
+}
+
+template <Scalar T>
 void LoraAdapter<T>::import_tensors(std::vector<FileTensor<T>> tensors) {
+  take_tables(tensors);
   std::size_t next = 0;
   for_parameters([&](Parameter<T>& p, const Layer* sliced) {
     const bool blocks = sliced != nullptr && sliced->plan.sliced();
@@ -312,6 +377,7 @@ void LoraAdapter<T>::import_tensors(std::vector<FileTensor<T>> tensors) {
   next = 0;
   for_parameters(
       [&](Parameter<T>& p, const Layer*) { p.value() = std::move(tensors[next++].value); });
+  for (const auto& table : tables_) table->parameter.pack();
 }
 
 template <Scalar T>

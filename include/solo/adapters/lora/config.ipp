@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/tables.hpp>
 #include <solo/adapters/module_json.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
@@ -58,7 +59,6 @@ struct LoraFixedKey {
                                        LoraFixedKey{"monteclora_config", "null"},
                                        LoraFixedKey{"qalora_group_size", "16"},
                                        LoraFixedKey{"target_parameters", "null"},
-                                       LoraFixedKey{"trainable_token_indices", "null"},
                                        LoraFixedKey{"use_bdlora", "null"},
                                        LoraFixedKey{"use_qalora", "false"},
                                        LoraFixedKey{"velora_config", "null"}};
@@ -66,11 +66,23 @@ struct LoraFixedKey {
 }
 
 inline void check_lora_keys(const JsonFields& fields) {
-  std::vector<std::string_view> allowed = {
-      "alpha_pattern",  "bias",      "exclude_modules",   "fan_in_fan_out",
-      "layers_pattern", "lora_bias", "init_lora_weights", "layers_to_transform",
-      "lora_alpha",     "r",         "lora_dropout",      "modules_to_save",
-      "rank_pattern",   "use_dora",  "target_modules",    "use_rslora"};
+  std::vector<std::string_view> allowed = {"alpha_pattern",
+                                           "bias",
+                                           "exclude_modules",
+                                           "fan_in_fan_out",
+                                           "layers_pattern",
+                                           "lora_bias",
+                                           "init_lora_weights",
+                                           "layers_to_transform",
+                                           "lora_alpha",
+                                           "r",
+                                           "lora_dropout",
+                                           "modules_to_save",
+                                           "rank_pattern",
+                                           "use_dora",
+                                           "target_modules",
+                                           "use_rslora",
+                                           "trainable_token_indices"};
   append_common_keys(allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) allowed.push_back(fixed.key);
   fields.reject_unknown_keys(allowed);
@@ -111,6 +123,21 @@ inline void read_layers(const JsonFields& fields, LoraConfig& config) {
   }
   config.layers_pattern = read_names(fields, "layers_pattern");
   std::erase(config.layers_pattern, "");
+}
+
+/// A list, which is the embedding's, or {"module": list, …}; null is none.
+inline void read_token_indices(const JsonFields& fields, LoraConfig& config) {
+  constexpr std::string_view kKey = "trainable_token_indices";
+  if (fields.absent(kKey)) return;
+  const auto read = [](const JsonFields& from, std::string_view key) {
+    const std::vector<std::int64_t> ids = from.integers(key, {.min = 0});
+    return std::vector<Index>(ids.begin(), ids.end());
+  };
+  if (fields.value(kKey).is_array()) {
+    config.trainable_token_indices = {{"wte", read(fields, kKey)}};
+  } else {
+    config.trainable_token_indices = read_pattern<std::vector<Index>>(fields, kKey, read);
+  }
 }
 
 [[nodiscard]] inline Json number_json(double value) {
@@ -155,6 +182,7 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
   config.lora_bias = fields.boolean_or("lora_bias", false);
   config.use_dora = fields.boolean_or("use_dora", false);
   config.modules_to_save = detail::read_names(fields, "modules_to_save");
+  detail::read_token_indices(fields, config);
   return config;
 }
 
@@ -182,10 +210,26 @@ SOLO_INLINE std::string LoraConfig::to_json(std::string_view base_model) const {
   if (use_rslora) json["use_rslora"] = true;
   if (lora_bias) json["lora_bias"] = true;
   if (use_dora) json["use_dora"] = true;
+  if (trainable_token_indices.size() == 1 && trainable_token_indices.front().first == "wte") {
+    json["trainable_token_indices"] = trainable_token_indices.front().second;
+  } else if (!trainable_token_indices.empty()) {
+    json["trainable_token_indices"] = detail::pattern_json(
+        trainable_token_indices, [](const std::vector<Index>& ids) { return Json(ids); });
+  }
   return dump_sorted(json);
 }
 
+SOLO_INLINE void LoraConfig::see_tensors(std::span<const std::string> names) {
+  saved_tables = detail::saved_table_names(*this, names);
+}
+
+SOLO_INLINE Index LoraConfig::vocab_size(std::span<const AdapterTensor> tensors,
+                                         const GPT2Config& base) const {
+  return detail::vocabulary_of(*this, tensors, base);
+}
+
 SOLO_INLINE bool LoraConfig::ignores(std::string_view name) const {
+  if (detail::is_repeated_table(*this, name)) return true;
   // With both, peft also writes what it wraps the copied modules in.
   return bias == LoraBias::all && !modules_to_save.empty() && name.ends_with(".bias") &&
          (name.find(".modules_to_save.") != std::string_view::npos ||

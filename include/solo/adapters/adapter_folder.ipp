@@ -14,7 +14,7 @@
 namespace solo::inline SOLO_ABI::detail {
 
 SOLO_INLINE std::string bounded_message(std::string text) {
-  constexpr std::size_t kMost = 900;
+  constexpr std::size_t kMost = 960;
   if (text.size() <= kMost) return text;
   std::size_t end = kMost;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;

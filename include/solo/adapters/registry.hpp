@@ -37,6 +37,7 @@ template <Scalar T, class Config>
   const std::string context = concat(folder.config_name(), " on ", base, ": ");
   with_context(context, [&] {
     config.validate(model.config());
+    if constexpr (requires { config.start; }) check_start(config, model.config());
     expected.tensors = config.tensors(model.config());
   });
   if constexpr (requires(std::string_view name) { config.ignores(name); }) {

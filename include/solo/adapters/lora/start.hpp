@@ -18,22 +18,26 @@ struct LoraFactors {
   Matrix<double> b;  ///< (out, r)
 };
 
-/// PiSSA's: the r largest singular values of the weight (in, out) and their vectors, as peft shares
-/// them between A and B. Throws ConfigError ("lora.start") naming `what` for a scale that is not
-/// positive, for r over the number of singular values, and when value r is not distinguishable from
+/// Throws ConfigError ("lora.start", "lora.conflict") when peft does not define the start of the
+/// adapter on such a base: PiSSA with a scale that is not positive, OLoRA on layers that are not
+/// square, ranks over the layer's, parts of c_attn, lora_bias.
+void check_start(const LoraConfig& config, const GPT2Config& base);
+
+/// PiSSA's: the r largest singular values of the weight (in, out) and their vectors, shared between
+/// A and B as in peft. Throws ConfigError ("lora.start") when value r is not distinguishable from
 /// the next one, as the vectors are then any.
 [[nodiscard]] LoraFactors pissa_factors(const LoraSite& site, const Matrix<double>& weight);
 
-/// OLoRA's: the first r columns of Q and rows of R of the weight (in, out) = Q R. peft has them in
-/// each other's place, which it can load for square weights only. Throws ConfigError ("lora.start")
-/// for r over min(in, out) and when the first r columns are not independent.
+/// OLoRA's: the first r columns of Q and rows of R of the square weight Q R, in each other's place
+/// as peft does not transpose it. Throws ConfigError ("lora.start") when the first r columns are
+/// not independent.
 [[nodiscard]] LoraFactors olora_factors(const LoraSite& site, const Matrix<double>& weight);
 
 /// Makes an adapter of a file a plain one that means the same on the model's weights as they are:
 /// A gets the rows of the start's A below its own, B the columns of −B, alphas and ranks what keeps
 /// the scale, as peft's path_initial_model_for_weight_conversion does. `tensors` are those of
-/// config.tensors(), in order. Does nothing for a plain adapter. Throws ConfigError ("lora.start",
-/// "lora.conflict").
+/// config.tensors(), in order, and check_start has passed. Does nothing for a plain adapter. Throws
+/// ConfigError ("lora.start"), or NumericError where a start's value does not fit T.
 template <Scalar T>
 void make_plain(LoraConfig& config, const GPT2<T>& model, std::vector<FileTensor<T>>& tensors);
 

@@ -25,16 +25,32 @@ template <class... Why>
                     "path_initial_model_for_weight_conversion), or merge it there");
 }
 
+SOLO_INLINE void check_start(const LoraConfig& config, const GPT2Config& base) {
+  if (config.start == LoraStart::plain) return;
+  const std::string_view name = to_string(config.start);
+  if (config.lora_bias) {
+    fail<ConfigError>("lora.conflict", "lora_bias: not possible with init_lora_weights ", name);
+  }
+  for (const LoraSite& site : plan_lora(config, base).sites) {
+    if (site.sliced()) refuse_start(site, name, " is not possible for parts of a layer");
+    if (config.start == LoraStart::pissa && !(site.scale > 0.0)) {
+      refuse_start(site, name, " needs a scale over 0, found ", site.scale);
+    }
+    if (config.start == LoraStart::olora && site.in != site.out) {
+      refuse_start(site, "peft defines ", name, " for square layers alone, found ", site.in, " to ",
+                   site.out);
+    }
+    if (site.rank > std::min(site.in, site.out)) {
+      refuse_start(site, name, " needs a rank of at most ", std::min(site.in, site.out), ", found ",
+                   site.rank);
+    }
+  }
+}
+
 SOLO_INLINE LoraFactors pissa_factors(const LoraSite& site, const Matrix<double>& weight) {
   const Index in = weight.rows();
   const Index out = weight.cols();
   const Index r = site.rank;
-  const double scale = site.scale;
-  if (!(scale > 0.0)) refuse_start(site, "pissa needs a scale over 0, found ", scale);
-  if (r > std::min(in, out)) {
-    refuse_start(site, "pissa of rank ", r, " needs as many singular values, found ",
-                 std::min(in, out));
-  }
   // The vectors of the shorter side are those of W Wᵀ or Wᵀ W; double leaves more of them than the
   // decomposition of W in float would.
   const bool wide = in <= out;
@@ -68,20 +84,15 @@ SOLO_INLINE LoraFactors pissa_factors(const LoraSite& site, const Matrix<double>
     const double s = scaled.norm();
     if (!(s > 0.0)) continue;
     scaled /= s;
-    result.a.row(i) = std::sqrt(s / scale) * left.transpose();
-    result.b.col(i) = std::sqrt(s / scale) * right;
+    result.a.row(i) = std::sqrt(s / site.scale) * left.transpose();
+    result.b.col(i) = std::sqrt(s / site.scale) * right;
   }
   return result;
 }
 
 SOLO_INLINE LoraFactors olora_factors(const LoraSite& site, const Matrix<double>& weight) {
   const Index in = weight.rows();
-  const Index out = weight.cols();
   const Index r = site.rank;
-  if (in != out) {
-    refuse_start(site, "olora is defined by peft for square layers alone, found ", in, " to ", out);
-  }
-  if (r > in) refuse_start(site, "olora of rank ", r, " needs as many columns, found ", in);
   Matrix<double> q(r, in);  // its columns as rows
   for (Index i = 0; i < r; ++i) {
     Eigen::VectorXd column = weight.col(i);
@@ -126,16 +137,7 @@ template <Scalar T>
 template <Scalar T>
 void make_plain(LoraConfig& config, const GPT2<T>& model, std::vector<FileTensor<T>>& tensors) {
   if (config.start == LoraStart::plain) return;
-  if (config.lora_bias) {
-    fail<ConfigError>("lora.conflict", "lora_bias: not possible with init_lora_weights ",
-                      to_string(config.start));
-  }
   const std::vector<LoraSite> sites = plan_lora(config, model.config()).sites;
-  for (const LoraSite& site : sites) {
-    if (!site.sliced()) continue;
-    fail<ConfigError>("lora.conflict", "init_lora_weights ", to_string(config.start),
-                      ": not possible for parts of ", quoted(site.module));
-  }
   std::vector<LoraFactors> factors(sites.size());
   model.pool()->for_each(static_cast<Index>(sites.size()), [&](Index index) {
     const auto i = static_cast<std::size_t>(index);

@@ -28,6 +28,7 @@ void run_merge(const MergeArguments& options, const Common& common) {
   if (std::filesystem::equivalent(options.output, options.model.model, ignored)) {
     throw UsageError("merge: --output is the folder of --model, which would be lost");
   }
+  require_folder_for(FolderContent::model, options.output);
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);

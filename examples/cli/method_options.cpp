@@ -49,6 +49,13 @@ SoloLinks parse_links(const std::string& option, const std::string& text) {
   return SoloLinks(std::move(links));
 }
 
+/// all-linear, an expression, which has a character that no module's name has, or a list of names.
+ModuleNames parse_modules(const std::string& option, const std::string& text) {
+  const bool expression = text.find_first_of("*+?()[]{}|\\^$") != std::string::npos;
+  if (expression || detail::lower_ascii(text) == "all-linear") return ModuleNames::regex(text);
+  return split_list(option, text);
+}
+
 /// "none", "linear:T" or "cosine:T".
 SoloGateSchedule parse_schedule(const std::string& option, const std::string& text) {
   const std::size_t colon = text.find(':');
@@ -149,10 +156,11 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
        [](S& c, Text& o, Text& t) { c.scale = parse_double(o, t); }},
       {"--lora-alpha", "lora: alpha; the scale is alpha / rank", "FLOAT", nullptr,
        [](L& c, Text& o, Text& t) { c.lora_alpha = parse_double(o, t); }},
-      {"--target-modules", "lora: module names; c_attn.q, .k and .v are parts", "LIST", nullptr,
-       [](L& c, Text& o, Text& t) { c.target_modules = split_list(o, t); }},
-      {"--exclude-modules", "lora: module names", "LIST", nullptr,
-       [](L& c, Text& o, Text& t) { c.exclude_modules = split_list(o, t); }},
+      {"--target-modules",
+       "lora: module names (c_attn.q, .k and .v are parts), all-linear or a regular expression",
+       "LIST", nullptr, [](L& c, Text& o, Text& t) { c.target_modules = parse_modules(o, t); }},
+      {"--exclude-modules", "lora: module names or a regular expression", "LIST", nullptr,
+       [](L& c, Text& o, Text& t) { c.exclude_modules = parse_modules(o, t); }},
       {"--rank-pattern", "lora: ranks of modules, such as c_fc=4,h.0.attn.c_attn=16", "LIST",
        nullptr, [](L& c, Text& o, Text& t) { c.rank_pattern = parse_pattern<Index>(o, t); }},
       {"--alpha-pattern", "lora: alphas of modules, such as c_fc=16", "LIST", nullptr,
@@ -275,7 +283,7 @@ std::vector<std::string> trained_parts(const std::filesystem::path& folder) {
   const JsonFields source(json, display_name(file));
   const std::string targets = source.string_or("target_modules", "");
   if (targets.find("c_attn.") == std::string::npos) return {};
-  return split_list("target_modules", targets);
+  return parse_modules("target_modules", targets).names();
 }
 
 MethodConfig MethodOptions::config() const {

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace solo::cli {
 
@@ -24,12 +25,20 @@ struct ModelArguments {
 
   /// Adds the options; `dtypes` are the choices of --dtype.
   void add_to(CLI::App& app, const std::vector<std::string>& dtypes = {"float32", "bfloat16"});
+  /// Loads the base. One that lies in a folder with an adapter is refused unless that is --adapter.
+  template <Scalar T>
+  [[nodiscard]] GPT2<T> load_base(const Common& common) const {
+    std::error_code error;
+    return GPT2<T>::from_pretrained(
+        model,
+        {.threads = common.threads,
+         .frozen_dtype = dtype == "bfloat16" ? DType::bfloat16 : DType::float32,
+         .ignore_adapter = !adapter.empty() && std::filesystem::equivalent(model, adapter, error)});
+  }
   /// Loads base and adapter.
   template <Scalar T>
   [[nodiscard]] GPT2<T> load(const Common& common) const {
-    auto loaded = GPT2<T>::from_pretrained(
-        model, {.threads = common.threads,
-                .frozen_dtype = dtype == "bfloat16" ? DType::bfloat16 : DType::float32});
+    GPT2<T> loaded = load_base<T>(common);
     if (!adapter.empty()) loaded.load_adapter(kAdapterName, adapter);
     return loaded;
   }

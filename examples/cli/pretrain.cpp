@@ -121,6 +121,7 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
 
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
+  require_folder_for(FolderContent::model, options.output);
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);

@@ -71,6 +71,17 @@ void require_folder(const std::filesystem::path& path) {
   }
 }
 
+void require_folder_for(FolderContent content, const std::filesystem::path& output) {
+  const bool model = content == FolderContent::model;
+  std::error_code ignored;
+  if (!std::filesystem::exists(output / (model ? "adapter_config.json" : "config.json"), ignored)) {
+    return;
+  }
+  fail<ConfigError>("model.adapter", "--output ", display_name(output), ": the folder holds ",
+                    model ? "an adapter (adapter_config.json)" : "a model (config.json)", "; ",
+                    model ? "a model" : "an adapter", " needs a folder of its own");
+}
+
 void print(std::string_view text) {
   std::cout << text;
   if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");

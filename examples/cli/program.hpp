@@ -53,6 +53,11 @@ CLI::Option* add_paths(CLI::App& app, const std::string& name,
                        std::vector<std::filesystem::path>& values, const std::string& description);
 /// IoError "io.directory" when something else than a folder has this path.
 void require_folder(const std::filesystem::path& path);
+/// What a command writes.
+enum class FolderContent { model, adapter };
+/// ConfigError "model.adapter" when --output holds the other: transformers applies an adapter that
+/// lies beside a model, so that the two may not share a folder.
+void require_folder_for(FolderContent content, const std::filesystem::path& output);
 
 /// --seed; a negative number is a usage error.
 CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description);

@@ -51,11 +51,25 @@ Dataset load_data(const TrainArguments& options, const std::filesystem::path& fi
   return data;
 }
 
+/// Loads a LoRA adapter to be trained further; one whose start changed the base becomes a plain
+/// one.
+void attach_lora(GPT2<float>& model, const std::filesystem::path& folder, double dropout) {
+  model.load_adapter(kAdapterName, folder);
+  auto& lora = dynamic_cast<LoraAdapter<float>&>(model.adapter(kAdapterName));
+  lora.set_dropout(dropout);
+  const std::vector<std::string> parts = trained_parts(folder);
+  if (!parts.empty()) lora.keep_parts(parts);
+}
+
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
 void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t seed) {
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
+  if (const auto* const lora = std::get_if<LoraConfig>(&config); loaded && lora != nullptr) {
+    attach_lora(model, options.model.adapter, lora->lora_dropout);
+    return;
+  }
   std::visit(
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
@@ -64,13 +78,7 @@ void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t see
         }
       },
       config);
-  if (!loaded) return;
-  read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
-  const std::vector<std::string> parts = trained_parts(options.model.adapter);
-  if (auto* const lora = dynamic_cast<LoraAdapter<float>*>(&model.adapter(kAdapterName));
-      lora != nullptr && !parts.empty()) {
-    lora->keep_parts(parts);
-  }
+  if (loaded) read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
 }
 
 /// What generation and further training need to know, for training_args.json.
@@ -115,17 +123,23 @@ TrainerOptions trainer_options(const TrainArguments& options) {
   return t;
 }
 
+/// A folder is a model's or an adapter's; transformers takes one that is both as the two together.
+void require_output(const TrainArguments& options) {
+  require_folder_for(
+      options.method->method() == "full" ? FolderContent::model : FolderContent::adapter,
+      options.output);
+}
+
 void run_train(const TrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
+  require_output(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
-  ModelArguments base = options.model;
-  base.adapter.clear();
-  GPT2<float> model = base.load<float>(common);
+  GPT2<float> model = options.model.load_base<float>(common);
   attach(model, options, training.seed);
   const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet,
                                               options.link_statistics_steps);
@@ -144,6 +158,7 @@ void run_train(const TrainArguments& options, const Common& common) {
 /// What can be said before data and tensors are read.
 void check_train(const TrainArguments& options) {
   (void)trainer_options(options);
+  require_output(options);
   const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
   MethodConfig config = options.method->config();
   if (const auto* const solo = std::get_if<SoloConfig>(&config)) solo->validate(base);

@@ -11,6 +11,8 @@
 #include "adapters/conformance_cases.hpp"
 #include "fuzz/fuzz.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <iostream>
 
 namespace {
@@ -125,9 +127,17 @@ void write_models(const Seeds& seeds) {
     index +=
         concat(index.empty() ? "" : ",", '"', info.name, "\":\"", "ab"[shard], ".safetensors\"");
   }
+  std::vector<TensorRef> wrapped;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    shards[i % 2][i / 2].data = std::span<const float>(values[i]);
+    TensorRef& tensor = shards[i % 2][i / 2];
+    tensor.data = std::span<const float>(values[i]);
+    wrapped.push_back(tensor);
+    const bool embedding = tensor.name == "transformer.wte.weight";
+    wrapped.back().name = concat("_orig_mod.", embedding ? "lm_head.weight" : tensor.name);
   }
+  write_safetensors(folder.path("a"), wrapped);
+  seeds.add("wrapped-head-only", concat(text, kMark, read_text_file(folder.path("a"))));
+  seeds.add("lfs-pointer", concat(text, kMark, "version https://git-lfs.github.com/spec/v1\n"));
   write_safetensors(folder.path("a"), shards[0]);
   write_safetensors(folder.path("b"), shards[1]);
   seeds.add("shards",
@@ -152,6 +162,18 @@ void write_adapters(const Seeds& seeds) {
     std::replace(name.begin(), name.end(), ' ', '-');
     std::erase(name, ',');
     seeds.add(name, text);
+  }
+  for (const std::string start : {"pissa", "olora", "orthogonal", "corda"}) {
+    LoraConfig config{.r = 2, .target_modules = {"attn.c_proj"}};
+    model.add_adapter("a", config);
+    test::disturb(model.adapter("a").parameters(), 0.25, 7);
+    model.save_adapter("a", folder.path());
+    model.delete_adapter("a");
+    Json json = read_json_file(folder.path(kAdapterConfigFile));
+    json["init_lora_weights"] = start;
+    json["loftq_config"] = nullptr;
+    seeds.add("lora-" + start,
+              concat(dump_sorted(json), kMark, read_text_file(folder.path(kAdapterTensorFile))));
   }
 }
 

@@ -111,7 +111,12 @@ TEST_CASE("gpt2 config: activations", "[gpt2_config]") {
   };
   CHECK(read("gelu_new") == Activation::gelu_new);
   CHECK(read("gelu_pytorch_tanh") == Activation::gelu_new);
+  CHECK(read("gelu_python_tanh") == Activation::gelu_new);
+  CHECK(read("gelu_fast") == Activation::gelu_new);
+  CHECK(read("gelu_accurate") == Activation::gelu_new);
   CHECK(read("gelu") == Activation::gelu);
+  CHECK(read("gelu_python") == Activation::gelu);
+  CHECK(read("swish") == Activation::silu);
   CHECK(read("relu") == Activation::relu);
   CHECK(read("silu") == Activation::silu);
 }

@@ -35,6 +35,13 @@ void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapt
     fail<ConfigError>("adapter.kind", opened.config().where("peft_type"), ": expected ",
                       quoted(adapter.peft_type()), ", found ", quoted(opened.peft_type()));
   }
+  if (opened.peft_type() == "LORA" &&
+      LoraConfig::from_json(opened.config()).start != LoraStart::plain) {
+    fail<ConfigError>(
+        "lora.start", opened.config().where("init_lora_weights"),
+        ": these tensors mean something on a changed base only; read the folder with ",
+        "load_adapter");
+  }
   detail::ExpectedTensors expected{.prefix = adapter.file_prefix()};
   // As the file has them, which may differ from the parameters (parts of LoRA's c_attn).
   for (const FileTensor<T>& t : adapter.export_tensors(FileContent::values)) {

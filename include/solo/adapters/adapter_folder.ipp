@@ -4,31 +4,17 @@
 #include <solo/adapters/adapter_folder.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/foreign_file.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <system_error>
 
 namespace solo::inline SOLO_ABI::detail {
 
-namespace adapter_messages {
-
-/// The first few of many names.
-[[nodiscard]] SOLO_INLINE std::string name_list(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 3;
-  constexpr std::size_t kNameBytes = 40;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    out += concat(i == 0 ? "" : ", ", quoted(names[i], kNameBytes));
-  }
-  if (names.size() > kShown) out += concat(" and ", names.size() - kShown, " more");
-  return out;
-}
-
-}  // namespace adapter_messages
-
 SOLO_INLINE std::string bounded_message(std::string text) {
-  constexpr std::size_t kMost = 900;
+  constexpr std::size_t kMost = 960;
   if (text.size() <= kMost) return text;
   std::size_t end = kMost;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
@@ -36,9 +22,18 @@ SOLO_INLINE std::string bounded_message(std::string text) {
   return text + "…";
 }
 
+/// Says what the folder of a file that is not there holds instead.
+SOLO_INLINE void require_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return;
+  const std::string found = found_instead(path.parent_path(), FolderKind::adapter);
+  if (!found.empty()) fail<IoError>("io.open", display_name(path), ": there is none", found);
+}
+
 SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : folder_(folder) {
   const std::filesystem::path path = folder / kAdapterConfigFile;
   config_name_ = display_name(path);
+  require_file(path);
   json_ = std::make_shared<const Json>(read_json_file(path));
   const JsonFields fields = config();
   if (fields.absent("peft_type")) {
@@ -50,24 +45,26 @@ SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : 
 
 SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
                                              const std::string& base) {
-  using adapter_messages::name_list;
+  require_file(folder_ / kAdapterTensorFile);
   file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
   const std::string context =
-      concat(file_->name(), ": does not fit ", config_name_, " on ", base, ": ");
+      concat(file_->name(), ": does not fit its ", kAdapterConfigFile, " on ", base, ": ");
   std::vector<std::string> missing;
   std::vector<std::string> known;
   for (const AdapterTensor& t : expected.tensors) {
     known.push_back(expected.prefix + t.name);
-    if (file_->find(known.back()) == nullptr) missing.push_back(t.name);
+    if (file_->find(known.back()) == nullptr) missing.push_back(known.back());
   }
   std::sort(known.begin(), known.end());
   std::vector<std::string> extra;
   for (const TensorInfo& info : file_->tensors()) {
     if (std::binary_search(known.begin(), known.end(), info.name)) continue;
     const bool prefixed = info.name.starts_with(expected.prefix);
-    const std::string name = prefixed ? info.name.substr(expected.prefix.size()) : info.name;
-    if (prefixed && expected.ignores && expected.ignores(name)) continue;
-    extra.push_back(name);
+    if (prefixed && expected.ignores &&
+        expected.ignores(std::string_view(info.name).substr(expected.prefix.size()))) {
+      continue;
+    }
+    extra.push_back(info.name);
   }
   if (!missing.empty() || !extra.empty()) {
     const std::string lacks = missing.empty() ? "" : "missing tensors " + name_list(missing);

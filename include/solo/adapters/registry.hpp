@@ -13,6 +13,8 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
 
@@ -29,21 +31,25 @@ template <Scalar T>
 /// tensors(base), a kFilePrefix, possibly ignores(name), and a make_adapter<T>(config, model).
 template <Scalar T, class Config>
 [[nodiscard]] std::unique_ptr<Adapter<T>> read_kind(AdapterFolder& folder, const GPT2<T>& model) {
-  const Config config = Config::from_json(folder.config());
+  Config config = Config::from_json(folder.config());
   const std::string base = describe_base(model);
   ExpectedTensors expected{.prefix = std::string(Config::kFilePrefix)};
   const std::string context = concat(folder.config_name(), " on ", base, ": ");
   with_context(context, [&] {
     config.validate(model.config());
+    if constexpr (requires { config.start; }) check_start(config, model.config());
     expected.tensors = config.tensors(model.config());
   });
   if constexpr (requires(std::string_view name) { config.ignores(name); }) {
     expected.ignores = [&config](std::string_view name) { return config.ignores(name); };
   }
   folder.open_tensors(expected, base);
-  std::unique_ptr<Adapter<T>> adapter =
-      with_context(context, [&] { return make_adapter<T>(config, model); });
-  adapter->import_tensors(folder.read<T>(expected));
+  std::vector<FileTensor<T>> tensors = folder.read<T>(expected);
+  std::unique_ptr<Adapter<T>> adapter = with_context(context, [&] {
+    if constexpr (requires { config.start; }) make_plain(config, model, tensors);
+    return make_adapter<T>(config, model);
+  });
+  adapter->import_tensors(std::move(tensors));
   return adapter;
 }
 

@@ -6,6 +6,7 @@
 #include <solo/io/checksum.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/finite.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/json_visitor.hpp>

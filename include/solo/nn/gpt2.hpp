@@ -36,6 +36,8 @@ struct ModelOptions {
   DType frozen_dtype =
       DType::float32;       ///< float32 (in full) or bfloat16: matrices as frozen bfloat16
   std::uint64_t seed = 42;  ///< of random weights
+  /// Loads the base alone of a folder that holds an adapter as well, which is refused otherwise.
+  bool ignore_adapter = false;
 };
 
 /// How save_pretrained writes.
@@ -88,7 +90,8 @@ class GPT2 {
   GPT2& operator=(GPT2&&) noexcept = default;
 
   /// Loads a Hugging Face folder: config.json and model.safetensors (or shards). Throws
-  /// FormatError, ShapeError, NumericError or IoError naming file and tensor.
+  /// FormatError, ShapeError, NumericError or IoError naming file and tensor, ConfigError
+  /// ("model.adapter") when an adapter lies in the same folder.
   [[nodiscard]] static GPT2 from_pretrained(const std::filesystem::path& folder,
                                             const ModelOptions& options = {});
   /// Writes config.json, generation_config.json and model.safetensors, the adapters left out.

@@ -23,7 +23,7 @@ struct LineReaderOptions {
 /// time.
 class LineReader {
  public:
-  /// Throws IoError as InputFile does.
+  /// Throws IoError as InputFile does, FormatError ("io.foreign") for a Git LFS pointer.
   explicit LineReader(const std::filesystem::path& path, const LineReaderOptions& options = {});
   /// Reads file descriptor 0 and calls it "stdin".
   [[nodiscard]] static LineReader standard_input(const LineReaderOptions& options = {});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/text/lines.hpp>
 
 #include <algorithm>
@@ -29,6 +30,7 @@ SOLO_INLINE LineReader::LineReader(const std::filesystem::path& path,
   std::error_code ignored;
   if (!options.allow_fifo || !std::filesystem::is_fifo(path, ignored)) {
     file_.emplace(path);
+    detail::refuse_lfs_pointer(*file_);
     return;
   }
   stream_ = detail::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));

@@ -145,6 +145,10 @@ void LoraAdapter<T>::Layer::keep_parts(const std::array<bool, 3>& parts, bool rs
 
 template <Scalar T>
 LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : config_(config) {
+  if (config.start != LoraStart::plain) {
+    fail<ConfigError>("lora.start", "start: expected plain, found ", to_string(config.start),
+                      "; load_adapter makes such an adapter of a file a plain one");
+  }
   const GPT2Config& base = model.config();
   const detail::LoraPlan plan = detail::plan_lora(config_, base);
   file_config_ = detail::peft_form(config_, plan, base);

@@ -10,3 +10,4 @@
 #include <solo/adapters/lora/low_rank_update.hpp>
 #include <solo/adapters/lora/peft_form.hpp>
 #include <solo/adapters/lora/plan.hpp>
+#include <solo/adapters/lora/start.hpp>

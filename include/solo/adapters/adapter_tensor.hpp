@@ -25,11 +25,11 @@ struct AdapterTensor {
 
 /// Elements of those that train. Throws ShapeError ("shape.overflow").
 [[nodiscard]] inline Index count_trainable(std::span<const AdapterTensor> tensors) {
-  Index count = 0;
+  CheckedIndex count = 0;
   for (const AdapterTensor& t : tensors) {
     if (t.trainable) count += Tensor<float>::count(t.shape);
   }
-  return count;
+  return count.value();
 }
 
 }  // namespace solo::inline SOLO_ABI

@@ -61,8 +61,9 @@ struct MemoryForecast {
       0;              ///< most that a step has in use at once, gradients of activations included
   Index program = 0;  ///< code, buffers of the kernels, everything else
 
-  [[nodiscard]] Index peak() const noexcept {
-    return weights + gradients + optimizer + activations + program;
+  /// Throws ShapeError ("shape.overflow").
+  [[nodiscard]] Index peak() const {
+    return (CheckedIndex(weights) + gradients + optimizer + activations + program).value();
   }
 };
 

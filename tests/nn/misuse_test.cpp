@@ -6,6 +6,8 @@
 #include "support/bad_input.hpp"
 
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace solo;

@@ -3,6 +3,7 @@
 /// What an adapter's configuration says about its file, known before anything is allocated.
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/tensor.hpp>
 
 #include <span>

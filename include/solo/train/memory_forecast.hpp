@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/adapters/solo/config.hpp>
+#include <solo/core/checked_index.hpp>
 #include <solo/nn/gpt2_config.hpp>
 
 #include <concepts>

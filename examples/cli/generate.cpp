@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 namespace solo::cli {
@@ -63,7 +64,8 @@ void add_generation_options(CLI::App& app, GenerateArguments& arguments) {
   add_optional(app, "--num-return-sequences", o.num_return_sequences,
                "sequences for each prompt: the best beams, or samples (1)");
   add_optional(app, "--eos-token-id", o.eos_token_id,
-               "the token that ends a text; -1: none (the model's own)");
+               "the token that ends a text; -1: none (the model's own)")
+      ->check(CLI::Range(-1, std::numeric_limits<int>::max()));
   app.add_option("--stop", o.stop_strings, "a text ends behind this string; may be repeated")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1)

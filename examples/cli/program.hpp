@@ -43,6 +43,9 @@ struct Command {
 /// Adds a subcommand with the common options and --config. Every option may be given once.
 CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
                          const std::string& description);
+/// To be called once the command has all its options: a flag is given once, and numbers are plain
+/// ones (check_values).
+void finish_options(CLI::App& command);
 /// A check that refuses the empty path as value of the option `name`.
 std::function<std::string(const std::string&)> not_empty(const std::string& name);
 /// A path option; the empty path is a usage error.
@@ -59,7 +62,7 @@ enum class FolderContent { model, adapter };
 /// lies beside a model, so that the two may not share a folder.
 void require_folder_for(FolderContent content, const std::filesystem::path& output);
 
-/// --seed; a negative number is a usage error.
+/// --seed.
 CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description);
 
 /// Writes to stdout; IoError if that fails.

@@ -13,4 +13,5 @@
 #include <solo/io/safetensors.hpp>
 #include <solo/io/safetensors_header.hpp>
 #include <solo/io/safetensors_write.hpp>
+#include <solo/io/temporary_file.hpp>
 #include <solo/io/tensor_store.hpp>

@@ -33,8 +33,9 @@ class Dataset;
 /// How a model computes and keeps its weights.
 struct ModelOptions {
   int threads = 0;  ///< 0: all cores
-  DType frozen_dtype =
-      DType::float32;       ///< float32 (in full) or bfloat16: matrices as frozen bfloat16
+  /// float32 (in full) or bfloat16: all of the base is frozen, its matrices are kept as bfloat16.
+  /// Norms and biases train again once Parameter::set_requires_grad asks for it.
+  DType frozen_dtype = DType::float32;
   std::uint64_t seed = 42;  ///< of random weights
   /// Loads the base alone of a folder that holds an adapter as well, which is refused otherwise.
   bool ignore_adapter = false;
@@ -79,7 +80,9 @@ struct Score {
 template <class Config>
 concept AdapterConfiguration = std::is_aggregate_v<Config>;
 
-/// A GPT-2 language model with its adapters. Const calls may run on many threads at once.
+/// A GPT-2 language model with its adapters. Const calls may run on many threads at once, each with
+/// an adapter of its own choice. Calls that are not (loss, adding, loading, switching, merging or
+/// deleting an adapter, moving) need the model for themselves.
 template <Scalar T>
 class GPT2 {
  public:
@@ -165,11 +168,22 @@ class GPT2 {
   // --- computing ---
 
   /// Next-token logits (T, vocabulary) of one sequence. Throws ShapeError for an empty or too long
-  /// sequence and for ids beyond the vocabulary.
-  [[nodiscard]] Matrix<T> logits(std::span<const int> ids, const EvalOptions& options = {}) const;
-  [[nodiscard]] Matrix<T> logits(std::initializer_list<int> ids) const {
-    return logits(std::span<const int>(ids.begin(), ids.size()));
+  /// sequence and for ids beyond the vocabulary. (Templates, so that the matrix is made and freed
+  /// by the caller's Eigen alone: how it allocates depends on the caller's -m flags.)
+  template <class M = Matrix<T>>
+  [[nodiscard]] M logits(std::span<const int> ids, const EvalOptions& options = {}) const {
+    M result(static_cast<Index>(ids.size()), config_.vocab_size);
+    write_logits(ids, {result.data(), result.rows(), result.cols()}, options);
+    return result;
   }
+  template <class M = Matrix<T>>
+  [[nodiscard]] M logits(std::initializer_list<int> ids) const {
+    return logits<M>(std::span<const int>(ids.begin(), ids.size()));
+  }
+  /// The same in memory of the caller's. Throws ShapeError ("shape.mismatch") unless `result` is
+  /// (T, vocabulary).
+  void write_logits(std::span<const int> ids, MatrixView<T> result,
+                    const EvalOptions& options = {}) const;
   /// Mean cross-entropy of the batch's targets as a tape variable, adapters and gradients included.
   /// Throws ConfigError ("loss.labels") if nothing is scored. With `source` the blocks of its
   /// prefix, which must be frozen_prefix(), are not computed ("prefix.other" if it is another one,
@@ -194,7 +208,9 @@ class GPT2 {
   /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
   /// and appended to `cache`; segment i continues sequence sequences[i]. The result is the cache's
   /// and lives until the next pass with it. Warm passes allocate nothing: see
-  /// KeyValueCache::prepare().
+  /// KeyValueCache::prepare(). Throws ConfigError ("cache.config") for a cache of another model's
+  /// sizes, ShapeError ("cache.sequence") for a sequence that it lacks or that is there twice,
+  /// ("batch.segments") for a segment that does not continue its sequence.
   MatrixView<T> next_logits(const Batch& batch, KeyValueCache<T>& cache,
                             std::span<const Index> sequences,
                             const AdapterChoice& adapter = {}) const;
@@ -212,7 +228,7 @@ class GPT2 {
 
   void check_input(const Batch& batch) const;
   void require_prefix(const FrozenPrefix& prefix) const;
-  void check_continues(const Batch& batch, const KeyValueCache<T>& cache,
+  void check_continues(const Batch& batch, KeyValueCache<T>& cache,
                        std::span<const Index> sequences) const;
   /// Logits of the rows of the last block's output h.
   void head_logits(const ForwardContext<T>& context, const Var<T>& h, MatrixView<T> result) const;

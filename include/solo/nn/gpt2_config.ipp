@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/foreign_file.hpp>
 #include <solo/io/json_fields.hpp>
@@ -154,6 +155,14 @@ SOLO_INLINE void refuse_other_maths(const JsonFields& file) {
 
 SOLO_INLINE void GPT2Config::validate() const {
   detail::check_gpt2_config(*this, "GPT2Config");
+}
+
+SOLO_INLINE Index GPT2Config::parameter_count() const {
+  const CheckedIndex width = n_embd;
+  const CheckedIndex rows = n_inner == 0 ? 4 * width : CheckedIndex(n_inner);
+  const CheckedIndex block = 4 * width * width + 2 * width * rows + 9 * width + rows;
+  const CheckedIndex heads = tie_word_embeddings ? 1 : 2;
+  return ((heads * vocab_size + n_positions) * width + n_layer * block + 2 * width).value();
 }
 
 SOLO_INLINE GPT2Config GPT2Config::from_size(std::string_view name) {

@@ -98,7 +98,7 @@ class BaseTensors {
   template <Scalar T>
   void read(Parameter<T>& p, DType stored_as, ThreadPool& pool) const {
     const TensorStore::Entry& entry = store_.at(file_name(p.name()));
-    if (stored_as == DType::bfloat16 && p.shape().size() == 2) p.set_requires_grad(false);
+    if (stored_as == DType::bfloat16) p.set_requires_grad(false);
     if (p.pack_order() == PackOrder::none) {
       entry.file->read(*entry.info, p.value().span());
       return;

@@ -191,9 +191,10 @@ EndTokens end_tokens(const GenerateArguments& arguments, const GPT2<float>& mode
                      const std::optional<Tokenizer>& tokenizer, const TrainedText& trained) {
   EndTokens ends =
       EndTokens::resolve(model.config(), model.eos_token_ids(), tokenizer ? &*tokenizer : nullptr);
-  if (!arguments.generation.eos_token_id && !ends.difference.empty() && !ends.waits_for_written()) {
-    warn(concat(ends.difference, "; generation waits as transformers does (--eos-token-id: for ",
-                "another)"));
+  const bool told = arguments.generation.eos_token_id || trained.eos_token_id >= 0;
+  if (!told && !ends.difference.empty() && !ends.waits_for_written()) {
+    warn(concat(ends.difference, "; as in transformers the tokenizer's ends no text here ",
+                "(--eos-token-id ", ends.write, " lets it)"));
   }
   if (trained.eos_token_id >= 0) ends.write = trained.eos_token_id;
   return ends;

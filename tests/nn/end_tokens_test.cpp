@@ -70,6 +70,13 @@ TEST_CASE("where the tokenizer names none, training writes the model's first", "
   CHECK(ends.write == 5);
   CHECK(ends.difference.find("names none") != std::string::npos);
   CHECK(EndTokens::resolve(config(511), {5}, nullptr).difference.empty());
+  GPT2Config small = config(10);
+  small.vocab_size = 511;
+  const Tokenizer larger = tokenizer("{}");
+  const EndTokens beyond = EndTokens::resolve(small, {10}, &larger);
+  CHECK(beyond.write == 10);
+  CHECK(beyond.difference.find("511 '<|endoftext|>' (beyond the model's vocabulary of 511)") !=
+        std::string::npos);
   const EndTokens nobody = EndTokens::resolve(config(-1), {}, &none);
   CHECK(nobody.write == -1);
   test::check_throws<ConfigError>([&] { return nobody.required("a prompt"); }, "tokenizer.eos",

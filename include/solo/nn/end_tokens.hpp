@@ -16,7 +16,8 @@ class Tokenizer;
 /// The end tokens that a model's files and its tokenizer name, as transformers means them.
 struct EndTokens {
   /// What training writes behind a text, and between prompt and completion: the tokenizer's eos
-  /// token; if it names none, the first that generation waits for. -1: nobody names one.
+  /// token; if it names none, or one beyond the model's vocabulary, the first that generation waits
+  /// for. -1: nobody names one.
   int write = -1;
   /// What generation waits for: generation_config.json's, or else config.json's.
   std::vector<int> stop = {};

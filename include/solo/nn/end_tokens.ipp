@@ -85,10 +85,12 @@ SOLO_INLINE EndTokens EndTokens::resolve(const GPT2Config& config, std::vector<i
   if (tokenizer == nullptr || ends.write < 0) return ends;
   const std::vector<int> of_config = config.end_tokens();
   if (own >= 0 && ends.waits_for_written() && detail::has_token(of_config, own)) return ends;
-  ends.difference = concat("end tokens differ: the tokenizer names ",
-                           own < 0 ? "none" : concat(own, ' ', quoted(tokenizer->token(own))),
-                           ", generation waits for ", detail::token_list(ends.stop),
-                           ", config.json names ", detail::token_list(of_config));
+  ends.difference = concat(
+      "end tokens differ: the tokenizer names ",
+      named < 0 ? "none" : concat(named, ' ', quoted(tokenizer->token(named))),
+      named == own ? "" : concat(" (beyond the model's vocabulary of ", config.vocab_size, ")"),
+      ", generation waits for ", detail::token_list(ends.stop), ", config.json names ",
+      detail::token_list(of_config));
   return ends;
 }
 

@@ -382,7 +382,9 @@ def end_tokens(model, tokenizer, trained):
 def prompt_ids(prompt, tokenizer, trained, separator, written):
     """The prompt's ids as training had them; separator: "eos" or "none"."""
     letters = trained.get("special_tokens", True) is False
-    ids = tokenizer(prompt, split_special_tokens=letters)["input_ids"]
+    around, bare = (tokenizer("a", add_special_tokens=added)["input_ids"] for added in (True, False))
+    before = next(i for i in range(len(around)) if around[i:i + len(bare)] == bare)  # nothing behind a prompt
+    ids = around[:before] + tokenizer(prompt, add_special_tokens=False, split_special_tokens=letters)["input_ids"]
     if separator == "eos":
         if written is None:
             raise ValueError("--separator eos: neither the tokenizer nor the model names an end token")

@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "python"), str(GOLDEN)]
 
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 from transformers.utils import logging
 
@@ -293,6 +294,10 @@ class EndTokens(unittest.TestCase):
         self.assertEqual(solo_torch.prompt_ids(text, tokenizer, {}, "eos", 7), [64, 511, 7])
         letters = solo_torch.prompt_ids(text, tokenizer, {"special_tokens": False}, "none", 7)
         self.assertNotIn(511, letters)
+        tokenizer._tokenizer.post_processor = TemplateProcessing(
+            single="<|endoftext|> $A <|endoftext|>", special_tokens=[("<|endoftext|>", 511)])
+        self.assertEqual(solo_torch.prompt_ids("a", tokenizer, {}, "eos", 511), [511, 64, 511])
+        self.assertEqual(solo_torch.prompt_ids("a", tokenizer, {}, "none", 511), [511, 64])
         with self.assertRaisesRegex(ValueError, "end token"):
             solo_torch.prompt_ids(text, tokenizer, {}, "eos", None)
 

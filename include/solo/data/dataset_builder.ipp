@@ -42,7 +42,7 @@ SOLO_INLINE const Tokenizer& DatasetBuilder::prepare_text(const std::string& whe
         "in tokenizer_config.json) nor eos_token_id of model or options");
   }
   if (options_.vocab_size != 0 && eos >= options_.vocab_size) {
-    fail<ConfigError>("data.tokenizer", where, ": the end token ", eos,
+    fail<FormatError>("data.id", where, ": the end token ", eos,
                       " is beyond the model's vocabulary of ", options_.vocab_size, " tokens");
   }
   list_.eos_token_id = eos;

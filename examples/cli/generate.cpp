@@ -2,6 +2,7 @@
 // solo generate: continuations of prompts.
 #include <solo/data/references.hpp>
 #include <solo/generate/generate.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/lines.hpp>
 
 #include "model_arguments.hpp"
@@ -23,6 +24,7 @@ struct GenerateArguments {
   std::string beam_style = "transformers";
   Index batch_size = GenerateOptions{}.batch_size;
   bool stream = false;
+  bool no_special = false;
   GenerateOptions generation;
   CLI::App* app = nullptr;
 
@@ -84,25 +86,23 @@ struct Prompts {
   const std::optional<Tokenizer>& tokenizer;
   Index vocab_size;
   bool separator;
+  const EndTokens& ends;
+  EncodeOptions reading = {};
   std::vector<std::vector<int>> ids = {};
 
-  void add_text(std::string_view text, const EncodeOptions& options = {}) {
+  void add_text(std::string_view text) {
     if (!tokenizer) {
       fail<ConfigError>("tokenizer.missing",
                         "a text prompt needs tokenizer files in the model folder");
     }
-    ids.push_back(tokenizer->encode(text, options));
-    if (!separator) return;
-    if (tokenizer->eos_token_id() < 0) {
-      fail<ConfigError>("tokenizer.eos", "--separator eos: the tokenizer has no <|endoftext|>");
-    }
-    ids.back().push_back(tokenizer->eos_token_id());
+    ids.push_back(tokenizer->encode(text, reading));
+    if (separator) ids.back().push_back(ends.required("--separator eos"));
   }
 
   /// The distinct contexts of an E2E or LoRA file.
   void add_contexts(const std::filesystem::path& path, DataFormat format) {
     for (const ReferenceGroup& group : read_reference_groups(path, format)) {
-      add_text(group.context, {.special_tokens = false});
+      add_text(group.context);
     }
   }
 
@@ -187,13 +187,32 @@ Json result_line(const GPT2<float>& model, const std::optional<Tokenizer>& token
   return line;
 }
 
+/// The ends that model and tokenizer name, and the one that training wrote. Says so when generation
+/// does not wait for the tokenizer's.
+EndTokens end_tokens(const GenerateArguments& arguments, const GPT2<float>& model,
+                     const std::optional<Tokenizer>& tokenizer, const TrainedText& trained) {
+  EndTokens ends =
+      EndTokens::resolve(model.config(), model.eos_token_ids(), tokenizer ? &*tokenizer : nullptr);
+  const bool told = arguments.generation.eos_token_id || trained.eos_token_id >= 0;
+  if (!told && !ends.difference.empty() && !ends.waits_for_written()) {
+    warn(concat(ends.difference, "; as in transformers the tokenizer's ends no text here ",
+                "(--eos-token-id ", ends.write, " lets it)"));
+  }
+  if (trained.eos_token_id >= 0) ends.write = trained.eos_token_id;
+  return ends;
+}
+
 void run_generate(const GenerateArguments& arguments, const Common& common) {
   check_usage(arguments, common);
   const GPT2<float> model = arguments.model.load<float>(common);
   const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
-  const bool separator = arguments.separator.empty() ? arguments.model.trained_with_separator()
-                                                     : arguments.separator == "eos";
-  Prompts prompts{tokenizer, model.config().vocab_size, separator};
+  const TrainedText trained = arguments.model.trained_text(model.config().vocab_size);
+  const EndTokens ends = end_tokens(arguments, model, tokenizer, trained);
+  Prompts prompts{tokenizer,
+                  model.config().vocab_size,
+                  arguments.separator.empty() ? trained.separator : arguments.separator == "eos",
+                  ends,
+                  {.special_tokens = trained.special_tokens && !arguments.no_special}};
   if (arguments.given("--prompt")) {
     prompts.add_text(arguments.prompt);
   } else {
@@ -244,6 +263,8 @@ Command add_generate(CLI::App& program, Common& common) {
   app.add_option("--separator", arguments->separator,
                  "what follows a prompt: eos or none (as the adapter was trained)")
       ->check(CLI::IsMember({"eos", "none"}));
+  app.add_flag("--no-special", arguments->no_special,
+               "special and added tokens in a prompt are ordinary text (as trained)");
   return {&app, [arguments, &common] { run_generate(*arguments, common); },
           [arguments, &common] {
             check_usage(*arguments, common);

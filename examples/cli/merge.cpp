@@ -2,6 +2,7 @@
 // solo merge: an adapter's change into the weights of its base.
 #include <solo/adapters/merge.hpp>
 #include <solo/io/file.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include "model_arguments.hpp"
@@ -33,7 +34,9 @@ void run_merge(const MergeArguments& options, const Common& common) {
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);
   model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
-  copy_if_there(options.model.model / "generation_config.json", options.output);
+  const bool same_ends = model.eos_token_ids() ==
+                         EndTokens::from_folder(options.model.model, model.config(), nullptr).stop;
+  if (same_ends) copy_if_there(options.model.model / "generation_config.json", options.output);
   copy_if_there(options.model.adapter / kTrainingArgsFile, options.output);
   if (tokenizer) tokenizer->save_pretrained(options.output);
   if (common.json) {

@@ -14,12 +14,18 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
       ->capture_default_str();
 }
 
-bool ModelArguments::trained_with_separator() const {
+TrainedText ModelArguments::trained_text(Index vocab_size) const {
   const std::filesystem::path file = (adapter.empty() ? model : adapter) / kTrainingArgsFile;
-  if (!std::filesystem::exists(file)) return false;
+  TrainedText text;
+  if (!std::filesystem::exists(file)) return text;
   const Json json = read_json_file(file);
   const JsonFields fields(json, display_name(file));
-  return fields.string_or("separator", "none") == "eos";
+  text.separator = fields.string_or("separator", "none") == "eos";
+  if (!fields.absent("eos_token_id")) {
+    text.eos_token_id = static_cast<int>(fields.integer("eos_token_id", {0, vocab_size - 1}));
+  }
+  text.special_tokens = fields.boolean_or("special_tokens", true);
+  return text;
 }
 
 DType parse_save_dtype(const std::string& name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // solo pretrain: trains a model from random weights.
 #include <solo/data/dataset.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include "program.hpp"
@@ -31,6 +32,7 @@ struct PretrainArguments {
   std::string format = "automatic";
   std::string separator = "eos";
   bool completion_only = false;
+  bool no_special = false;
 };
 
 /// The sizes that were asked for, with the tokenizer's vocabulary.
@@ -52,9 +54,11 @@ GPT2Config model_config(const PretrainArguments& options, const Tokenizer& token
   config.n_head = options.n_head.value_or(config.n_head);
   config.n_positions = options.n_positions.value_or(config.n_positions);
   config.vocab_size = tokenizer.vocab_size();
+  const std::vector<int> of_file = from_file ? config.end_tokens() : std::vector<int>();
+  const int eos = EndTokens::resolve(config, of_file, &tokenizer).write;
   config.eos_token_ids.clear();
-  config.eos_token_id = tokenizer.eos_token_id();
-  config.bos_token_id = tokenizer.eos_token_id();
+  config.eos_token_id = eos;
+  config.bos_token_id = eos;
   config.validate();
   return config;
 }
@@ -76,17 +80,14 @@ void add_windows(const Example& example, Index n_positions, std::vector<Example>
 }
 
 /// A file of plain text as one example.
-Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer) {
+Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer, int eos,
+                   const EncodeOptions& reading) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (tokenizer.eos_token_id() < 0) {
-    fail<ConfigError>("tokenizer.eos", display_name(file),
-                      ": the tokenizer has no <|endoftext|> to end the text with");
-  }
   const std::string contents = read_text_file(file);
   std::string_view text = contents;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  std::vector<int> ids = tokenizer.encode(text, {.special_tokens = false});
-  ids.push_back(tokenizer.eos_token_id());
+  std::vector<int> ids = tokenizer.encode(text, reading);
+  ids.push_back(EndTokens{.write = eos}.required(display_name(file)));
   return Dataset::from_ids(std::vector<std::vector<int>>{std::move(ids)});
 }
 
@@ -96,10 +97,13 @@ Dataset load_data(const PretrainArguments& options, const std::vector<std::files
   std::vector<Example> windows;
   for (const std::filesystem::path& file : files) {
     const Dataset data = options.format == kPlainText
-                             ? plain_text(file, tokenizer)
+                             ? plain_text(file, tokenizer, config.eos_token_id,
+                                          {.special_tokens = !options.no_special})
                              : Dataset::from_file(file, tokenizer,
                                                   {.format = parse_data_format(options.format),
                                                    .separator = parse_separator(options.separator),
+                                                   .eos_token_id = config.eos_token_id,
+                                                   .special_tokens = !options.no_special,
                                                    .completion_only = options.completion_only,
                                                    .vocab_size = config.vocab_size});
     for (Index i = 0; i < data.size(); ++i) add_windows(data[i], config.n_positions, windows);
@@ -114,6 +118,7 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
   t.extra_args = dump_line({{"method", "pretrain"},
                             {"train_files", files},
                             {"separator", options.separator},
+                            {"special_tokens", !options.no_special},
                             {"completion_only", options.completion_only}});
   t.validate();
   return t;
@@ -169,6 +174,8 @@ Command add_pretrain(CLI::App& program, Common& common) {
       ->check(CLI::IsMember({"eos", "none"}));
   app.add_flag("--completion-only", o->completion_only,
                "score completions only; by default every token is scored");
+  app.add_flag("--no-special", o->no_special,
+               "special and added tokens in a text are ordinary text");
   o->training = std::make_unique<TrainingOptions>(
       app, TrainerOptions{.learning_rate = 5e-4, .eval_on_start = true});
   return {&app, [o, &common] { run_pretrain(*o, common); }};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/lora_e2e.hpp>
 
@@ -25,19 +26,28 @@ struct TrainArguments {
   std::string format = "automatic";
   std::string separator = "eos";
   bool completion_only = true;
+  bool no_special = false;
   Index max_length = 0;
   std::string save_dtype = "float32";
   std::int64_t link_statistics_steps = 0;
 };
 
+/// Whether special tokens in a text are tokens; to the LoRA paper's code they are letters.
+bool reads_special_tokens(const TrainArguments& options) {
+  return !options.no_special && options.method->recipe() != Recipe::lora_e2e;
+}
+
 Dataset load_data(const TrainArguments& options, const std::filesystem::path& file,
-                  const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
+                  const std::optional<Tokenizer>& tokenizer, const GPT2Config& config,
+                  const EndTokens& ends) {
   Index max_length = options.max_length;
   if (max_length == 0 && options.method->recipe() == Recipe::lora_e2e) {
     max_length = std::min(kLoraE2eMaxLength, config.n_positions);
   }
   const DatasetOptions data_options{.format = parse_data_format(options.format),
                                     .separator = parse_separator(options.separator),
+                                    .eos_token_id = ends.write,
+                                    .special_tokens = reads_special_tokens(options),
                                     .completion_only = options.completion_only,
                                     .max_length = max_length,
                                     .n_positions = config.n_positions,
@@ -87,6 +97,7 @@ std::string extra_args(const TrainArguments& options) {
                 {"model_name_or_path", options.model.model.string()},
                 {"train_file", options.train.string()},
                 {"separator", options.separator},
+                {"special_tokens", reads_special_tokens(options)},
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
   std::string targets = options.method->given("--target-modules");
@@ -130,14 +141,28 @@ void require_output(const TrainArguments& options) {
       options.output);
 }
 
+/// Notes for generation which token ends the texts.
+void add_end_token(TrainerOptions& training, const Dataset& train) {
+  Json extra = parse_json(training.extra_args, "extra_args");
+  extra["eos_token_id"] = train.eos_token_id() < 0 ? Json() : Json(train.eos_token_id());
+  training.extra_args = dump_line(extra);
+}
+
 void run_train(const TrainArguments& options, const Common& common) {
-  const TrainerOptions training = trainer_options(options);
+  TrainerOptions training = trainer_options(options);
   require_output(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
-  const Dataset train = load_data(options, options.train, tokenizer, config);
+  const EndTokens ends =
+      EndTokens::from_folder(options.model.model, config, tokenizer ? &*tokenizer : nullptr);
+  const Dataset train = load_data(options, options.train, tokenizer, config, ends);
   std::optional<Dataset> valid;
-  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
+  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config, ends);
+  if (train.eos_token_id() >= 0 && !ends.difference.empty()) {
+    warn(concat(ends.difference, "; training writes ", train.eos_token_id(),
+                ", and generation with the result waits for it too"));
+  }
+  add_end_token(training, train);
 
   GPT2<float> model = options.model.load_base<float>(common);
   attach(model, options, training.seed);
@@ -184,6 +209,8 @@ Command add_train(CLI::App& program, Common& common) {
       ->capture_default_str();
   app.add_flag("--completion-only,!--no-completion-only", o->completion_only,
                "score completions only, where there is a prompt (default)");
+  app.add_flag("--no-special", o->no_special,
+               "special and added tokens in a text are ordinary text");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
       ->check(CLI::PositiveNumber);
   app.add_option("--link-statistics-steps", o->link_statistics_steps,

@@ -209,5 +209,5 @@ TEST_CASE("a tokenizer without an end of text makes no sequences") {
       [&] {
         return Dataset::from_pairs({{"a", "b"}}, tokenizer);
       },
-      "data.tokenizer", {"<|endoftext|>"});
+      "data.tokenizer", {"the token that ends a text", "eos_token in tokenizer_config.json"});
 }

@@ -73,6 +73,8 @@ class Dataset {
   [[nodiscard]] Index longest() const noexcept { return list_.longest; }
   /// Examples that max_length has cut.
   [[nodiscard]] Index truncated() const noexcept { return list_.truncated; }
+  /// The token that ends its texts; -1 when all of it was given as ids.
+  [[nodiscard]] int eos_token_id() const noexcept { return list_.eos_token_id; }
   /// The examples with these numbers, in this order. Throws ConfigError "data.index".
   [[nodiscard]] Dataset subset(std::span<const Index> indices) const;
 

@@ -77,6 +77,7 @@ SOLO_INLINE const Example& Dataset::operator[](Index i) const {
 
 SOLO_INLINE Dataset Dataset::subset(std::span<const Index> indices) const {
   detail::ExampleList list;
+  list.eos_token_id = eos_token_id();
   list.examples.reserve(indices.size());
   for (const Index i : indices) list.add((*this)[i]);
   return Dataset(std::move(list));

@@ -55,7 +55,8 @@ class DatasetBuilder final : public RowSink {
   [[nodiscard]] ExampleList finish(const std::string& source);
 
  private:
-  [[nodiscard]] const Tokenizer& tokenizer(const std::string& where) const;
+  /// The tokenizer; and the end token, which the list then has.
+  const Tokenizer& prepare_text(const std::string& where);
   void check_ids(const Example& example, const std::string& where) const;
 
   const Tokenizer* tokenizer_;

@@ -23,32 +23,47 @@ SOLO_INLINE DatasetBuilder::DatasetBuilder(const Tokenizer* tokenizer,
   check("max_length", options.max_length);
   check("n_positions", options.n_positions);
   check("vocab_size", options.vocab_size);
+  if (options.eos_token_id < -1) {
+    fail<ConfigError>("data.options", "eos_token_id: expected -1 or a token id, found ",
+                      options.eos_token_id);
+  }
 }
 
-SOLO_INLINE const Tokenizer& DatasetBuilder::tokenizer(const std::string& where) const {
+SOLO_INLINE const Tokenizer& DatasetBuilder::prepare_text(const std::string& where) {
   if (tokenizer_ == nullptr) {
     fail<ConfigError>("data.tokenizer", where, ": text needs a tokenizer, and there is none");
   }
-  if (tokenizer_->eos_token_id() < 0) {
-    fail<ConfigError>("data.tokenizer", where, ": the tokenizer has no <|endoftext|>");
+  if (list_.eos_token_id >= 0) return *tokenizer_;
+  const int eos = options_.eos_token_id >= 0 ? options_.eos_token_id : tokenizer_->eos_token_id();
+  if (eos < 0) {
+    fail<ConfigError>(
+        "data.tokenizer", where,
+        ": nothing names the token that ends a text: neither the tokenizer (eos_token "
+        "in tokenizer_config.json) nor eos_token_id of model or options");
   }
+  if (options_.vocab_size != 0 && eos >= options_.vocab_size) {
+    fail<FormatError>("data.id", where, ": the end token ", eos,
+                      " is beyond the model's vocabulary of ", options_.vocab_size, " tokens");
+  }
+  list_.eos_token_id = eos;
   return *tokenizer_;
 }
 
 SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_view completion,
                                           const std::string& where) {
-  const Tokenizer& bpe = tokenizer(where);
+  const Tokenizer& bpe = prepare_text(where);
+  const EncodeOptions reading{.special_tokens = options_.special_tokens};
   Example example;
-  example.ids = bpe.encode(prompt, {.special_tokens = false});
+  example.ids = bpe.encode(prompt, reading);
   std::string text(completion);
   if (options_.separator == Separator::eos) {
-    example.ids.push_back(bpe.eos_token_id());
-    if (!text.starts_with(' ')) text.insert(0, 1, ' ');
+    example.ids.push_back(list_.eos_token_id);
+    if (!text.empty() && !text.starts_with(' ')) text.insert(0, 1, ' ');
   }
   example.context_length = static_cast<Index>(example.ids.size());
-  const std::vector<int> tail = bpe.encode(text, {.special_tokens = false});
+  const std::vector<int> tail = bpe.encode(text, reading);
   example.ids.insert(example.ids.end(), tail.begin(), tail.end());
-  example.ids.push_back(bpe.eos_token_id());
+  example.ids.push_back(list_.eos_token_id);
   example.labels = example.ids;
   if (options_.completion_only) {
     std::fill_n(example.labels.begin(), example.context_length, kIgnoreIndex);
@@ -57,10 +72,10 @@ SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_v
 }
 
 SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
-  const Tokenizer& bpe = tokenizer(where);
+  const Tokenizer& bpe = prepare_text(where);
   Example example;
-  example.ids = bpe.encode(text, {.special_tokens = false});
-  example.ids.push_back(bpe.eos_token_id());
+  example.ids = bpe.encode(text, {.special_tokens = options_.special_tokens});
+  example.ids.push_back(list_.eos_token_id);
   add(std::move(example), where);
 }
 

@@ -20,7 +20,9 @@ enum class DataFormat {
 
 /// What stands between prompt and completion.
 enum class Separator {
-  eos,   ///< BPE(prompt) + eos + BPE(completion, a space in front if it has none) + eos
+  /// BPE(prompt) + eos + BPE(completion, a space in front if it has none) + eos; the space is not
+  /// put in front of nothing: an empty completion is the last eos alone.
+  eos,
   none,  ///< BPE(prompt) + BPE(completion) + eos, TRL's way
 };
 
@@ -41,10 +43,15 @@ enum class Separator {
   fail<ConfigError>("data.options", "separator: expected eos or none, found ", quoted(name));
 }
 
-/// How a Dataset is made. Text in it never means special tokens.
+/// How a Dataset is made.
 struct DatasetOptions {
   DataFormat format = DataFormat::automatic;
   Separator separator = Separator::eos;
+  /// The eos of texts and of Separator, as EndTokens::write has it; -1: the tokenizer's own.
+  int eos_token_id = -1;
+  /// Whether special and added tokens written in a text are these tokens, as tokenizer(text) of
+  /// transformers has it, or ordinary text.
+  bool special_tokens = true;
   bool completion_only = true;  ///< no label on prompt and separator
   Index max_length = 0;         ///< if not 0: longer sequences are cut to it (see truncated())
   Index n_positions = 0;        ///< if not 0: longer sequences (after cutting) are errors

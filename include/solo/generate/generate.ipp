@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/generate/generate.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/utf8.hpp>
 
 #include <algorithm>
@@ -175,13 +176,12 @@ std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::stri
   with_tokenizer.tokenizer = &tokenizer;
   std::vector<int> ids = tokenizer.encode(prompt);
   if (options.append_separator) {
-    if (tokenizer.eos_token_id() < 0) {
-      fail<ConfigError>("tokenizer.eos", "append_separator: the tokenizer has no <|endoftext|>");
-    }
-    ids.push_back(tokenizer.eos_token_id());
+    const EndTokens ends = EndTokens::resolve(model.config(), model.eos_token_ids(), &tokenizer);
+    ids.push_back(ends.required("append_separator"));
+    if (!options.eos_token_id) with_tokenizer.extra_end_tokens.push_back(ends.write);
   }
-  return output_text(model, tokenizer,
-                     generate_ids(model, std::span(&ids, 1), with_tokenizer).front(), options);
+  ids = generate_ids(model, std::span(&ids, 1), with_tokenizer).front();
+  return output_text(model, tokenizer, std::move(ids), with_tokenizer);
 }
 
 template <Scalar T>

@@ -65,8 +65,8 @@ struct GenerateOptions {
   Index batch_size = 16;
   /// Which adapter: the active one if nothing is said, "" for the bare base.
   AdapterChoice adapter = {};
-  /// generate only: appends the tokenizer's eos token to the prompt, as training with that
-  /// separator did.
+  /// generate only: appends the end token that training writes (EndTokens::write) to the prompt, as
+  /// training with that separator did, and waits for it too, unless eos_token_id is given.
   bool append_separator = false;
 };
 

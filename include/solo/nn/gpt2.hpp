@@ -106,6 +106,10 @@ class GPT2 {
   /// Tokens that end a generated sequence: generation_config.json's, else config.json's; may be
   /// empty.
   [[nodiscard]] const std::vector<int>& eos_token_ids() const noexcept { return eos_token_ids_; }
+  /// Lets generation end at this token too, and config() name it, as the HF Trainer does with the
+  /// tokenizer's before it trains: where either lacks it, it comes first in both. Throws
+  /// ConfigError "config.range" for a token beyond the vocabulary.
+  void align_end_token(int token);
   /// How sequences are generated when an option does not say it.
   [[nodiscard]] const GenerationConfig& generation_config() const noexcept {
     return generation_config_;

@@ -6,6 +6,7 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/io/tensor_store.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include <nlohmann/json.hpp>
@@ -218,26 +219,6 @@ class BaseTensors {
   bool head_only_ = false;  ///< a tied matrix under the head's name alone
 };
 
-/// eos_token_id of generation_config.json if it says one, else the configuration's; ids beyond the
-/// vocabulary end nothing.
-[[nodiscard]] inline std::vector<int> read_end_tokens(const std::filesystem::path& folder,
-                                                      const GPT2Config& config) {
-  const std::filesystem::path file = folder / "generation_config.json";
-  if (!std::filesystem::exists(file)) return config.end_tokens();
-  const Json json = read_json_file(file);
-  const JsonFields fields(json, display_name(file));
-  if (fields.absent("eos_token_id")) return config.end_tokens();
-  const std::vector<std::int64_t> found =
-      fields.value("eos_token_id").is_array()
-          ? fields.integers("eos_token_id")
-          : std::vector<std::int64_t>{fields.integer("eos_token_id")};
-  std::vector<int> ids;
-  for (const std::int64_t id : found) {
-    if (id >= 0 && id < config.vocab_size) ids.push_back(static_cast<int>(id));
-  }
-  return ids;
-}
-
 /// transformers loads an adapter that lies in a model's folder with the model. Without it the
 /// numbers would be others.
 inline void refuse_adapter_beside(const std::filesystem::path& folder) {
@@ -305,9 +286,19 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
   write_file_atomically(folder / "generation_config.json", dump_sorted(generation) + '\n');
 }
 
+template <Scalar T>
+void GPT2<T>::align_end_token(int token) {
+  if (token < 0 || token >= config_.vocab_size) {
+    fail<ConfigError>("config.range", "end token: expected 0 to ", config_.vocab_size - 1,
+                      ", found ", token);
+  }
+  detail::align_end_tokens(token, config_, eos_token_ids_);
+}
+
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                                                                     \
   template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&); \
+  template void GPT2<T>::align_end_token(int);                                                  \
   template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

@@ -56,7 +56,8 @@ class Tokenizer {
 
   /// Tokens in the vocabulary; ids are 0 to vocab_size() - 1.
   [[nodiscard]] int vocab_size() const noexcept { return vocabulary_.size(); }
-  /// Id of `<|endoftext|>`, -1 if the vocabulary has none.
+  /// Id of the token that ends a text: eos_token of the files beside the vocabulary, or else
+  /// `<|endoftext|>`. -1 if they name none (null) or one that the vocabulary has not.
   [[nodiscard]] int eos_token_id() const noexcept { return eos_token_id_; }
   /// The bytes of one token. Throws ConfigError "tokenizer.id".
   [[nodiscard]] std::string_view token(int id) const;
@@ -84,6 +85,7 @@ class Tokenizer {
 
   explicit Tokenizer(detail::TokenizerParts&& parts);
   void append_ordinary(std::string_view text, std::vector<int>& ids) const;
+  void name_end_token(std::string_view name);
   void keep_file(const std::filesystem::path& path, std::string_view name);
 
   detail::Vocabulary vocabulary_;

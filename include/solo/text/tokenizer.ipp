@@ -3,6 +3,7 @@
 
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
+#include <solo/text/end_token_name.hpp>
 #include <solo/text/pretokenizer.hpp>
 #include <solo/text/tokenizer.hpp>
 
@@ -100,6 +101,17 @@ SOLO_INLINE Tokenizer::Tokenizer(detail::TokenizerParts&& parts)
   }
 }
 
+SOLO_INLINE void Tokenizer::name_end_token(std::string_view name) {
+  eos_token_id_ = name.empty() ? -1 : token_id(name);
+  const auto place = std::lower_bound(special_ids_.begin(), special_ids_.end(), eos_token_id_);
+  if (eos_token_id_ < 0 || (place != special_ids_.end() && *place == eos_token_id_)) return;
+  special_ids_.insert(place, eos_token_id_);
+  detail::WordHash hash;
+  hash.add(fingerprint_);
+  hash.add(static_cast<std::uint64_t>(eos_token_id_));
+  fingerprint_ = hash.value();
+}
+
 SOLO_INLINE void Tokenizer::keep_file(const std::filesystem::path& path, std::string_view name) {
   files_.push_back({std::string(name), read_text_file(path)});
 }
@@ -141,6 +153,7 @@ SOLO_INLINE std::optional<Tokenizer> Tokenizer::find_pretrained(const std::files
                   has_vocab ? "vocab.json" : "merges.txt", " only");
   }
   Tokenizer tokenizer = pair ? from_files(vocab, merges) : from_json_file(json);
+  tokenizer.name_end_token(detail::end_token_name(dir));
   if (pair && has_json) tokenizer.keep_file(json, "tokenizer.json");
   for (const std::string_view name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     if (detail::is_there(dir / name)) tokenizer.keep_file(dir / name, name);

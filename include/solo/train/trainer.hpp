@@ -88,6 +88,7 @@ class Trainer {
   }
 
   /// Trains, a fresh optimizer each time; `valid` is evaluated as the options say and at the end.
+  /// The end token of the training texts becomes one of the model's (GPT2::align_end_token).
   /// Throws before anything is changed or written: ConfigError when nothing trains
   /// ("train.nothing") or is scored ("loss.labels"), ShapeError for ids beyond the vocabulary
   /// ("ids.range") or sequences longer than n_positions ("sequence.length"). NumericError

@@ -386,6 +386,7 @@ TrainResult Trainer<T>::start(const Dataset& train, const Dataset* valid) {
     fail<ConfigError>("train.options",
                       "early_stopping and load_best_model_at_end: need validation data");
   }
+  if (train.eos_token_id() >= 0) model_.align_end_token(train.eos_token_id());
   return Run(*this, train, valid).run();
 }
 

@@ -26,7 +26,7 @@ import os
 import sys
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
@@ -361,6 +361,10 @@ def save(model, folder):
 
 def trained_separator(folder):
     """What followed the prompt in training: "eos" (the eos token) or "none"."""
+    with safe_open(os.path.join(folder, "adapter_model.safetensors"), framework="pt") as file:
+        known = (file.metadata() or {}).get("solo_separator")
+    if known:
+        return known
     path = os.path.join(folder, "training_args.json")
     if not os.path.exists(path):
         return "none"

@@ -2,6 +2,7 @@
 #include "model_arguments.hpp"
 
 #include <solo/io/json_fields.hpp>
+#include <solo/io/tensor_store.hpp>
 
 namespace solo::cli {
 
@@ -14,12 +15,49 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
       ->capture_default_str();
 }
 
-bool ModelArguments::trained_with_separator() const {
-  const std::filesystem::path file = (adapter.empty() ? model : adapter) / kTrainingArgsFile;
-  if (!std::filesystem::exists(file)) return false;
+std::string ModelArguments::trained_separator() const {
+  const std::filesystem::path& folder = adapter.empty() ? model : adapter;
+  const auto known = [](const std::map<std::string, std::string>& metadata) {
+    const auto found = metadata.find(kSeparatorKey);
+    return found == metadata.end() ? std::string() : found->second;
+  };
+  std::string separator;
+  if (!adapter.empty()) {
+    separator = known(read_adapter_metadata(adapter));
+  } else {
+    for (const SafetensorsFile& file : TensorStore::open(model).files()) {
+      if (separator.empty()) separator = known(file.metadata());
+    }
+  }
+  const std::filesystem::path file = folder / kTrainingArgsFile;
+  if (!separator.empty() || !std::filesystem::exists(file)) return separator;
   const Json json = read_json_file(file);
-  const JsonFields fields(json, display_name(file));
-  return fields.string_or("separator", "none") == "eos";
+  return JsonFields(json, display_name(file)).string_or("separator", "none");
+}
+
+void require_other_folder(const std::string& command, const std::filesystem::path& output,
+                          const std::filesystem::path& base, const std::string& option) {
+  std::error_code ignored;
+  if (!std::filesystem::equivalent(output, base, ignored)) return;
+  throw UsageError(
+      concat(command, ": --output is the folder of ", option, ", which would be lost"));
+}
+
+void require_no_adapter(const std::filesystem::path& output) {
+  const std::filesystem::path file = output / kAdapterConfigFile;
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return;
+  fail<ConfigError>("output.adapter", display_name(file),
+                    ": the folder holds an adapter of another run, which would be used with the "
+                    "model saved here: remove it or take another folder");
+}
+
+void save_tokenizer(const std::optional<Tokenizer>& tokenizer, AtomicFolder& files) {
+  if (tokenizer) {
+    tokenizer->save_pretrained(files);
+  } else {
+    for (const char* const name : kTokenizerFiles) files.remove(name);
+  }
 }
 
 DType parse_save_dtype(const std::string& name) {

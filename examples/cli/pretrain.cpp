@@ -3,6 +3,7 @@
 #include <solo/data/dataset.hpp>
 #include <solo/text/tokenizer.hpp>
 
+#include "model_arguments.hpp"
 #include "program.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
@@ -121,6 +122,11 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
 
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
+  if (std::filesystem::exists(options.tokenizer / "model.safetensors") && !training.resume) {
+    require_other_folder("pretrain", options.output, options.tokenizer,
+                         "--tokenizer, with a model in it");
+  }
+  require_no_adapter(options.output);
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
@@ -128,10 +134,14 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
   GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
-
-  model.save_pretrained(options.output);
-  tokenizer.save_pretrained(options.output);
+  const auto save = [&](AtomicFolder& files) {
+    SaveOptions how;
+    how.metadata = {{kSeparatorKey, options.separator}};
+    model.save_pretrained(files, how);
+    tokenizer.save_pretrained(files);
+  };
+  const FinishedRun run =
+      train_with_progress(model, training, train, valid, {.save = save, .quiet = common.quiet});
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);

@@ -26,7 +26,7 @@ import os
 import sys
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
@@ -360,7 +360,15 @@ def save(model, folder):
 
 
 def training_args(folder):
-    """What the adapter's training_args.json says; {} if there is none."""
+    """How training made texts into ids: what the tensors say, or an older folder's training_args.json; or {}."""
+    with safe_open(os.path.join(folder, "adapter_model.safetensors"), framework="pt") as file:
+        said = file.metadata() or {}
+    if "solo_separator" in said:
+        return {
+            "separator": said["solo_separator"],
+            "eos_token_id": int(said["solo_eos_token_id"]) if "solo_eos_token_id" in said else None,
+            "special_tokens": said.get("solo_special_tokens") != "false",
+        }
     path = os.path.join(folder, "training_args.json")
     if not os.path.exists(path):
         return {}

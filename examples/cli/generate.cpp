@@ -208,11 +208,12 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
   const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
   const TrainedText trained = arguments.model.trained_text(model.config().vocab_size);
   const EndTokens ends = end_tokens(arguments, model, tokenizer, trained);
-  Prompts prompts{tokenizer,
-                  model.config().vocab_size,
-                  arguments.separator.empty() ? trained.separator : arguments.separator == "eos",
-                  ends,
-                  {.special_tokens = trained.special_tokens && !arguments.no_special}};
+  Prompts prompts{
+      tokenizer,
+      model.config().vocab_size,
+      arguments.separator.empty() ? trained.separator == "eos" : arguments.separator == "eos",
+      ends,
+      {.special_tokens = trained.special_tokens && !arguments.no_special}};
   if (arguments.given("--prompt")) {
     prompts.add_text(arguments.prompt);
   } else {

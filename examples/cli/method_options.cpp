@@ -273,6 +273,12 @@ std::string MethodOptions::given(const std::string& option) const {
 }
 
 std::vector<std::string> trained_parts(const std::filesystem::path& folder) {
+  const std::map<std::string, std::string> metadata = read_adapter_metadata(folder);
+  if (const auto parts = metadata.find(std::string(LoraConfig::kPartsKey));
+      parts != metadata.end()) {
+    return split_list("target_modules", parts->second);
+  }
+  if (metadata.contains(detail::kSavedConfigKey)) return {};
   const std::filesystem::path file = folder / "training_args.json";
   if (!std::filesystem::exists(file)) return {};
   const Json json = read_json_file(file);

@@ -5,10 +5,13 @@
 
 #include <solo/adapters/adapters.hpp>
 #include <solo/nn/gpt2.hpp>
+#include <solo/text/tokenizer.hpp>
 
 #include "program.hpp"
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -16,12 +19,19 @@ namespace solo::cli {
 
 inline constexpr const char* kAdapterName = "adapter";
 inline constexpr const char* kTrainingArgsFile = "training_args.json";
+/// In the metadata of trained tensors: the members of TrainedText.
+inline constexpr const char* kSeparatorKey = "solo_separator";
+inline constexpr const char* kEosKey = "solo_eos_token_id";
+inline constexpr const char* kSpecialKey = "solo_special_tokens";
 
 /// How a training run made its texts into ids.
 struct TrainedText {
-  bool separator = false;      ///< whether the end token followed the prompt
-  int eos_token_id = -1;       ///< the token it wrote as end; -1: the file does not say
+  std::string separator = {};  ///< between prompt and completion: "eos", "none"; empty: not known
+  int eos_token_id = -1;       ///< the token it wrote as end; -1: not known
   bool special_tokens = true;  ///< whether special tokens in a text were tokens
+
+  /// What the metadata of the tensors say about it.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const;
 };
 
 /// Which model a command runs.
@@ -52,9 +62,16 @@ struct ModelArguments {
     if (end >= 0) loaded.align_end_token(end);
     return loaded;
   }
-  /// What training_args.json of the adapter, or else of the model, says. Throws FormatError.
+  /// What the tensors of the adapter, or else of the model, say about it; of older folders, whose
+  /// tensors say nothing, training_args.json. Throws FormatError.
   [[nodiscard]] TrainedText trained_text(Index vocab_size) const;
 };
+
+/// Throws UsageError when `output` is the folder of the base, which would be lost.
+void require_other_folder(const std::string& command, const std::filesystem::path& output,
+                          const std::filesystem::path& base, const std::string& option = "--model");
+/// Throws away what an older run in this folder had of a tokenizer, when there is none.
+void save_tokenizer(const std::optional<Tokenizer>& tokenizer, AtomicFolder& files);
 
 /// The value of --save-dtype: float32, float16 or bfloat16.
 DType parse_save_dtype(const std::string& name);

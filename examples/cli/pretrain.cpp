@@ -4,6 +4,7 @@
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
+#include "model_arguments.hpp"
 #include "program.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
@@ -127,6 +128,10 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
   require_folder_for(FolderContent::model, options.output);
+  if (std::filesystem::exists(options.tokenizer / "model.safetensors") && !training.resume) {
+    require_other_folder("pretrain", options.output, options.tokenizer,
+                         "--tokenizer, with a model in it");
+  }
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
@@ -134,10 +139,17 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
   GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
-
-  model.save_pretrained(options.output);
-  tokenizer.save_pretrained(options.output);
+  const auto save = [&](AtomicFolder& files) {
+    SaveOptions how;
+    how.metadata = TrainedText{.separator = options.separator,
+                               .eos_token_id = train.eos_token_id(),
+                               .special_tokens = !options.no_special}
+                       .metadata();
+    model.save_pretrained(files, how);
+    tokenizer.save_pretrained(files);
+  };
+  const FinishedRun run =
+      train_with_progress(model, training, train, valid, {.save = save, .quiet = common.quiet});
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);

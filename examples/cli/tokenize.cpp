@@ -46,7 +46,8 @@ Command add_tokenize(CLI::App& program, Common& common) {
            "folder with vocab.json and merges.txt, or tokenizer.json")
       ->required();
   app.add_flag("--decode", options->decode, "ids to text");
-  app.add_flag("--no-special", options->no_special, "special and added tokens in a text are ordinary text");
+  app.add_flag("--no-special", options->no_special,
+               "special and added tokens in a text are ordinary text");
   return {&app, [options] { run_tokenize(*options); }};
 }
 

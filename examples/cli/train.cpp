@@ -124,6 +124,7 @@ TrainerOptions trainer_options(const TrainArguments& options) {
       throw UsageError("--dtype bfloat16 is for frozen weights; --method full trains them");
     }
     if (!options.model.adapter.empty()) throw UsageError("--adapter is not for --method full");
+    require_other_folder("train", options.output, options.model.model);
   }
   if (options.link_statistics_steps > 0 && options.method->method() != "solo") {
     throw UsageError(
@@ -166,15 +167,27 @@ void run_train(const TrainArguments& options, const Common& common) {
 
   GPT2<float> model = options.model.load_base<float>(common);
   attach(model, options, training.seed);
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet,
-                                              options.link_statistics_steps);
-
-  if (model.adapter_names().empty()) {
-    model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
-  } else {
-    model.save_adapter(kAdapterName, options.output);
-  }
-  if (tokenizer) tokenizer->save_pretrained(options.output);
+  const std::map<std::string, std::string> metadata =
+      TrainedText{.separator = options.separator,
+                  .eos_token_id = train.eos_token_id(),
+                  .special_tokens = reads_special_tokens(options)}
+          .metadata();
+  const auto save = [&](AtomicFolder& files) {
+    if (model.adapter_names().empty()) {
+      SaveOptions how;
+      how.dtype = parse_save_dtype(options.save_dtype);
+      how.metadata = metadata;
+      model.save_pretrained(files, how);
+    } else {
+      model.save_adapter(kAdapterName, files, {.metadata = metadata});
+    }
+    save_tokenizer(tokenizer, files);
+  };
+  const FinishedRun run =
+      train_with_progress(model, training, train, valid,
+                          {.save = save,
+                           .quiet = common.quiet,
+                           .link_statistics_steps = options.link_statistics_steps});
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);

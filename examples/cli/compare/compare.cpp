@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // solo compare: several methods × seeds on one task, and a report.
 #include <solo/io/file.hpp>
+#include <solo/io/folder_lock.hpp>
 
 #include "../number_option.hpp"
 #include "../stop_signals.hpp"
@@ -119,6 +120,11 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
   require_folder(arguments.output);
   std::signal(SIGPIPE, SIG_IGN);  // nobody reading the progress lines ends no comparison
   const MeteorProgram meteor = arguments.meteor.program();
+  const FolderLock lock(arguments.output);
+  if (!lock.held()) {
+    warn(concat(display_name(arguments.output),
+                ": its file system has no locks: another comparison there would not be noticed"));
+  }
   const TaskFiles task = make_task(plan, arguments.output / "task");
   Comparison comparison({.plan = plan,
                          .task = task,

@@ -43,12 +43,54 @@ SOLO_INLINE AdapterFolder::AdapterFolder(const std::filesystem::path& folder) : 
   peft_type_ = fields.string("peft_type");
 }
 
+SOLO_INLINE Json config_meaning(Json config) {
+  for (const char* const key :
+       {"auto_mapping", "base_model_name_or_path", "dropout", "inference_mode", "lora_dropout",
+        "peft_type", "peft_version", "revision", "task_type"}) {
+    config.erase(key);
+  }
+  return config;
+}
+
+SOLO_INLINE const SafetensorsFile& AdapterFolder::tensors() {
+  if (file_) return *file_;
+  const std::filesystem::path path = folder_ / kAdapterTensorFile;
+  require_file(path);
+  std::error_code ignored;
+  const auto there = std::filesystem::symlink_status(path, ignored).type();
+  if (there == std::filesystem::file_type::not_found) {
+    fail<IoError>("io.open", display_name(path), ": cannot open: there is no such file beside ",
+                  kAdapterConfigFile,
+                  " (a save that was interrupted leaves none: train or save again)");
+  }
+  file_ = SafetensorsFile::open(path);
+  return *file_;
+}
+
+SOLO_INLINE void AdapterFolder::require_same_meaning(const Json& saved, const Json& found) const {
+  const auto refuse = [&](std::string_view key, const Json* was, const Json* is) {
+    fail<FormatError>(
+        "adapter.mixed",
+        bounded_message(concat(
+            config_name_, ": ", printable(key), " is ", is == nullptr ? "not there" : describe(*is),
+            ", but ", file_->name(), " was saved with ", was == nullptr ? "none" : describe(*was),
+            ": the two files are not of one run; take both from one (or save the "
+            "adapter anew, if the configuration was changed on purpose)")));
+  };
+  for (const auto& [key, value] : saved.items()) {
+    const auto other = found.find(key);
+    if (other == found.end()) refuse(key, &value, nullptr);
+    if (*other != value) refuse(key, &value, &*other);
+  }
+  for (const auto& [key, value] : found.items()) {
+    if (!saved.contains(key)) refuse(key, nullptr, &value);
+  }
+}
+
 SOLO_INLINE void AdapterFolder::open_tensors(const ExpectedTensors& expected,
                                              const std::string& base) {
-  require_file(folder_ / kAdapterTensorFile);
-  file_ = SafetensorsFile::open(folder_ / kAdapterTensorFile);
   const std::string context =
-      concat(file_->name(), ": does not fit its ", kAdapterConfigFile, " on ", base, ": ");
+      concat(tensors().name(), ": does not fit ", config_name_, " on ", base, ": ");
   std::vector<std::string> missing;
   std::vector<std::string> known;
   for (const AdapterTensor& t : expected.tensors) {

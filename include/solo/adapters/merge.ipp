@@ -99,6 +99,7 @@ void restore(std::vector<std::pair<Parameter<T>*, Tensor<T>>>& originals) {
 
 template <Scalar T>
 float GPT2<T>::merge_adapter(std::string_view name) {
+  require_not_held("merge_adapter");
   Slot& slot = require_slot(name);
   require_unmerged(nullptr);
   Adapter<T>& adapter = *slot.adapter;
@@ -154,6 +155,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
 
 template <Scalar T>
 void GPT2<T>::unmerge_adapter(std::string_view name) {
+  require_not_held("unmerge_adapter");
   Slot& slot = require_slot(name);
   if (slot.unmerged.empty()) {
     fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");

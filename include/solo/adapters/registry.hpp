@@ -27,6 +27,12 @@ template <Scalar T>
                 " (n_layer ", c.n_layer, ", n_embd ", c.n_embd, ")");
 }
 
+/// What a configuration means, however it is written.
+template <class Config>
+[[nodiscard]] Json read_meaning(const JsonFields& fields) {
+  return config_meaning(parse_json(Config::from_json(fields).to_json(""), fields.source()));
+}
+
 /// Reads a folder whose configuration is a `Config`. That has from_json(fields), validate(base) and
 /// tensors(base), a kFilePrefix, possibly ignores(name), and a make_adapter<T>(config, model).
 template <Scalar T, class Config>
@@ -43,6 +49,7 @@ template <Scalar T, class Config>
   if constexpr (requires(std::string_view name) { config.ignores(name); }) {
     expected.ignores = [&config](std::string_view name) { return config.ignores(name); };
   }
+  folder.require_own_config(&read_meaning<Config>);
   folder.open_tensors(expected, base);
   std::vector<FileTensor<T>> tensors = folder.read<T>(expected);
   std::unique_ptr<Adapter<T>> adapter = with_context(context, [&] {
@@ -50,6 +57,7 @@ template <Scalar T, class Config>
     return make_adapter<T>(config, model);
   });
   adapter->import_tensors(std::move(tensors));
+  adapter->import_metadata(folder.metadata());
   return adapter;
 }
 
@@ -57,14 +65,15 @@ template <Scalar T>
 struct AdapterKind {
   std::string_view peft_type;
   std::unique_ptr<Adapter<T>> (*read)(AdapterFolder& folder, const GPT2<T>& model);
+  Json (*meaning)(const JsonFields& fields);
 };
 
 template <Scalar T>
 inline constexpr auto kAdapterKinds = std::to_array<AdapterKind<T>>({
-    {"SOLO", &read_kind<T, SoloConfig>},
-    {"LORA", &read_kind<T, LoraConfig>},
-    {"BITFIT", &read_kind<T, BitFitConfig>},
-    {"LN_TUNING", &read_kind<T, LayerNormConfig>},
+    {"SOLO", &read_kind<T, SoloConfig>, &read_meaning<SoloConfig>},
+    {"LORA", &read_kind<T, LoraConfig>, &read_meaning<LoraConfig>},
+    {"BITFIT", &read_kind<T, BitFitConfig>, &read_meaning<BitFitConfig>},
+    {"LN_TUNING", &read_kind<T, LayerNormConfig>, &read_meaning<LayerNormConfig>},
 });
 
 }  // namespace solo::inline SOLO_ABI::detail

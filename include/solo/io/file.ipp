@@ -212,6 +212,12 @@ SOLO_INLINE void UpdateFile::write_at(std::uint64_t offset,
   }
 }
 
+SOLO_INLINE void UpdateFile::sync() const {
+  if (::fsync(descriptor()) == 0) return;
+  const int code = errno;
+  fail<IoError>("io.write", name(), ": cannot sync: ", detail::system_message(code));
+}
+
 SOLO_INLINE std::string read_text_file(const std::filesystem::path& path,
                                        const ReadTextOptions& options) {
   if (options.allow_fifo) {
@@ -310,16 +316,22 @@ SOLO_INLINE void AtomicFile::extend(std::uint64_t size) {
                 " bytes long: ", detail::system_message(code));
 }
 
-SOLO_INLINE void AtomicFile::commit() {
-  const auto give_up = [&](std::string_view id, std::string_view what, int code) {
-    discard();
-    fail<IoError>(id, display_name(target_), ": cannot ", what, ": ", detail::system_message(code));
-  };
+SOLO_INLINE void AtomicFile::give_up(std::string_view id, std::string_view what, int code) {
+  discard();
+  fail<IoError>(id, display_name(target_), ": cannot ", what, ": ", detail::system_message(code));
+}
+
+SOLO_INLINE void AtomicFile::stage() {
   if (!file_.open()) give_up("io.write", "commit", EBADF);
   if (::fsync(file_.get()) != 0) give_up("io.write", "sync", errno);
   // Keeps the lock until the file has its name.
   const detail::FileDescriptor locked(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   if (::close(file_.release()) != 0 && errno != EINTR) give_up("io.write", "close", errno);
+}
+
+SOLO_INLINE void AtomicFile::commit() {
+  if (file_.open()) stage();
+  if (temporary_.empty()) give_up("io.write", "commit", EBADF);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("io.rename", "replace", errno);
   temporary_.clear();
   detail::sync_directory(detail::directory_of(target_));

@@ -8,6 +8,7 @@
 #include <solo/core/eigen.hpp>
 #include <solo/core/parallel.hpp>
 #include <solo/data/batch.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/nn/block.hpp>
 #include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/generation_config.hpp>
@@ -17,6 +18,7 @@
 
 #include <filesystem>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,6 +46,24 @@ struct ModelOptions {
 /// How save_pretrained writes.
 struct SaveOptions {
   DType dtype = DType::float32;
+  std::map<std::string, std::string> metadata = {};  ///< of the tensors, beside "format"
+};
+
+/// How save_adapter writes.
+struct SaveAdapterOptions {
+  std::map<std::string, std::string> metadata = {};  ///< of the tensors, beside "format"
+};
+
+/// While one lives, nobody changes which adapters its model has or uses: such calls throw.
+class AdapterHold {
+ public:
+  explicit AdapterHold(int& count) noexcept : count_(count) { ++count_; }
+  AdapterHold(const AdapterHold&) = delete;
+  AdapterHold& operator=(const AdapterHold&) = delete;
+  ~AdapterHold() { --count_; }
+
+ private:
+  int& count_;
 };
 
 /// Which adapter a pass uses: the active one (nothing said), the one of this name, or none ("").
@@ -99,6 +119,8 @@ class GPT2 {
                                             const ModelOptions& options = {});
   /// Writes config.json, generation_config.json and model.safetensors, the adapters left out.
   void save_pretrained(const std::filesystem::path& folder, const SaveOptions& options = {}) const;
+  /// The same as part of a larger result.
+  void save_pretrained(AtomicFolder& files, const SaveOptions& options = {}) const;
 
   [[nodiscard]] const GPT2Config& config() const noexcept { return config_; }
   /// The folder the model was loaded from; empty for random weights.
@@ -139,13 +161,20 @@ class GPT2 {
   /// only if there is none. Throws as read_adapter() in adapters/adapter_file.hpp.
   void load_adapter(const std::string& name, const std::filesystem::path& folder);
   /// Writes adapter_config.json and adapter_model.safetensors (float32).
-  void save_adapter(std::string_view name, const std::filesystem::path& folder) const;
+  void save_adapter(std::string_view name, const std::filesystem::path& folder,
+                    const SaveAdapterOptions& options = {}) const;
+  /// The same as part of a larger result.
+  void save_adapter(std::string_view name, AtomicFolder& files,
+                    const SaveAdapterOptions& options = {}) const;
   /// If it was the active one, none is afterwards.
   void delete_adapter(std::string_view name);
   /// The adapter that is used, and trained, when nothing else is said.
   void set_adapter(std::string_view name);
-  void disable_adapters() noexcept { adapters_enabled_ = false; }
-  void enable_adapters() noexcept { adapters_enabled_ = true; }
+  void disable_adapters() { enable_adapters(false); }
+  void enable_adapters() { enable_adapters(true); }
+  /// For the time of a training: add, load, set, delete, enable, disable, merge and unmerge throw
+  /// ConfigError ("adapter.held"). The model must stay where it is.
+  [[nodiscard]] AdapterHold hold_adapters() noexcept { return AdapterHold(holds_); }
   [[nodiscard]] std::vector<std::string> adapter_names() const;
   /// The active adapter's name; empty if there is none or they are disabled.
   [[nodiscard]] std::string active_adapter() const;
@@ -242,6 +271,8 @@ class GPT2 {
   void connect(Slot& slot);
   void freeze_base();
   void check_new_name(std::string_view name) const;
+  void require_not_held(std::string_view call) const;
+  void enable_adapters(bool enabled);
   Slot& insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   void require_unmerged(const Slot* allowed) const;
 
@@ -255,6 +286,7 @@ class GPT2 {
   Slot* active_ = nullptr;
   ActiveHooks<T> no_hooks_;
   bool adapters_enabled_ = true;
+  int holds_ = 0;
 };
 
 }  // namespace solo::inline SOLO_ABI

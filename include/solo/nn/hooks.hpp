@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -124,6 +125,12 @@ class Adapter {
                   ",\n  \"peft_type\": ", json_string(peft_type()),
                   ",\n  \"task_type\": \"CAUSAL_LM\"\n}");
   }
+
+  /// What the file's tensors say in their metadata beside the configuration, under names that begin
+  /// with "solo_".
+  [[nodiscard]] virtual std::map<std::string, std::string> metadata() const { return {}; }
+  /// Takes the metadata of a file whose tensors were imported.
+  virtual void import_metadata(const std::map<std::string, std::string>& /*metadata*/) {}
 
   /// The tensors as the file has them. Default: the parameters as they are.
   [[nodiscard]] virtual std::vector<FileTensor<T>> export_tensors(FileContent content) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/foreign_file.hpp>
 #include <solo/io/json_fields.hpp>
@@ -59,11 +60,47 @@ inline constexpr std::string_view kHeadName = "lm_head.weight";
   return all;
 }
 
+/// Where the tensors' metadata have what config.json said that shapes cannot show.
+inline constexpr const char* kSavedModelKey = "solo_config";
+
+[[nodiscard]] inline Json unseen_fields(const GPT2Config& config) {
+  const Json all = parse_json(config.to_json(), "config.json");
+  Json fields = Json::object();
+  for (const char* const key : {"activation_function", "layer_norm_epsilon", "n_head",
+                                "scale_attn_by_inverse_layer_idx", "scale_attn_weights"}) {
+    fields[key] = all.at(key);
+  }
+  return fields;
+}
+
+/// Throws unless the tensors were saved with this configuration, where they say it.
+inline void require_own_config(const TensorStore& store, const GPT2Config& config,
+                               const std::string& config_name) {
+  const Json found = unseen_fields(config);
+  for (const SafetensorsFile& file : store.files()) {
+    const auto stored = file.metadata().find(kSavedModelKey);
+    if (stored == file.metadata().end()) continue;
+    const Json saved = parse_json(stored->second, concat(file.name(), ": ", kSavedModelKey));
+    if (!saved.is_object()) {
+      fail<FormatError>("json.type", file.name(), ": ", kSavedModelKey, ": expected an object");
+    }
+    for (const auto& [key, value] : found.items()) {
+      const auto was = saved.find(key);
+      if (was == saved.end() || *was == value) continue;
+      fail<FormatError>("model.mixed", config_name, ": ", key, " is ", describe(value), ", but ",
+                        file.name(), " was saved with ", describe(*was),
+                        ": the two files are not of one model; take both from one (or save the "
+                        "model anew, if the configuration was changed on purpose)");
+    }
+  }
+}
+
 /// The tensors of a folder under the names of the hub's files, checked against the configuration.
 class BaseTensors {
  public:
   BaseTensors(const std::filesystem::path& folder, const GPT2Config& config)
       : config_name_(display_name(folder / "config.json")), store_(TensorStore::open(folder)) {
+    require_own_config(store_, config, config_name_);
     find_prefix();
     head_only_ = config.tie_word_embeddings && store_.find(file_name("wte.weight")) == nullptr &&
                  store_.find(file_name(kHeadName)) != nullptr;
@@ -259,6 +296,13 @@ GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const Mode
 template <Scalar T>
 void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
                               const SaveOptions& options) const {
+  AtomicFolder files(folder);
+  save_pretrained(files, options);
+  files.commit();
+}
+
+template <Scalar T>
+void GPT2<T>::save_pretrained(AtomicFolder& files, const SaveOptions& options) const {
   std::vector<TensorRef> tensors;
   std::vector<Tensor<T>> unpacked;
   for (const Parameter<T>* p : parameters()) {
@@ -278,12 +322,13 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
   if (config_.bos_token_id >= 0) generation["bos_token_id"] = config_.bos_token_id;
   if (eos_token_ids_.size() == 1) generation["eos_token_id"] = eos_token_ids_.front();
   if (eos_token_ids_.size() > 1) generation["eos_token_id"] = eos_token_ids_;
-  make_directories(folder);
   SafetensorsWriteOptions format;  // g++ 12 fails on a braced temporary here
   format.dtype = options.dtype;
-  write_safetensors(folder / "model.safetensors", tensors, format);
-  write_file_atomically(folder / "config.json", config_.to_json(to_string(options.dtype)) + '\n');
-  write_file_atomically(folder / "generation_config.json", dump_sorted(generation) + '\n');
+  format.metadata.insert(options.metadata.begin(), options.metadata.end());
+  format.metadata[detail::kSavedModelKey] = dump_line(detail::unseen_fields(config_));
+  write_safetensors(files.add_essential("model.safetensors"), tensors, format);
+  files.write("config.json", config_.to_json(to_string(options.dtype)) + '\n');
+  files.write("generation_config.json", dump_sorted(generation) + '\n');
 }
 
 template <Scalar T>
@@ -296,10 +341,11 @@ void GPT2<T>::align_end_token(int token) {
 }
 
 #if !SOLO_HEADER_ONLY
-#define SOLO_INSTANTIATE(T)                                                                     \
-  template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&); \
-  template void GPT2<T>::align_end_token(int);                                                  \
-  template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const
+#define SOLO_INSTANTIATE(T)                                                                       \
+  template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&);   \
+  template void GPT2<T>::align_end_token(int);                                                    \
+  template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const; \
+  template void GPT2<T>::save_pretrained(AtomicFolder&, const SaveOptions&) const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);
 #undef SOLO_INSTANTIATE

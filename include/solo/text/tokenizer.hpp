@@ -3,12 +3,14 @@
 /// GPT-2's tokenizer: byte-level byte-pair encoding, as Hugging Face's files describe it.
 #pragma once
 
+#include <solo/io/atomic_folder.hpp>
 #include <solo/text/bpe.hpp>
 #include <solo/text/tokenizer_files.hpp>
 #include <solo/text/utf8.hpp>
 #include <solo/text/vocabulary.hpp>
 #include <solo/text/whole_tokens.hpp>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -19,6 +21,11 @@
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
+
+/// The files in which a folder may have a tokenizer.
+inline constexpr std::array kTokenizerFiles = {"added_tokens.json",       "merges.txt",
+                                               "special_tokens_map.json", "tokenizer.json",
+                                               "tokenizer_config.json",   "vocab.json"};
 
 /// How Tokenizer::encode reads a text.
 struct EncodeOptions {
@@ -76,6 +83,8 @@ class Tokenizer {
   /// and what lay beside them (tokenizer.json, tokenizer_config.json, special_tokens_map.json),
   /// each replaced at once. Throws IoError.
   void save_pretrained(const std::filesystem::path& dir) const;
+  /// The same as part of a larger result; kTokenizerFiles of an older one go.
+  void save_pretrained(AtomicFolder& files) const;
 
  private:
   struct KeptFile {

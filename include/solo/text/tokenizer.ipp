@@ -219,4 +219,9 @@ SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) co
   for (const KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
 }
 
+SOLO_INLINE void Tokenizer::save_pretrained(AtomicFolder& files) const {
+  for (const KeptFile& file : files_) files.write(file.name, file.contents);
+  for (const char* const name : kTokenizerFiles) files.remove(name);
+}
+
 }  // namespace solo::inline SOLO_ABI

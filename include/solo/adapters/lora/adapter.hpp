@@ -12,6 +12,7 @@
 #include <solo/nn/gpt2.hpp>
 #include <solo/nn/hooks.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ class LoraAdapter final : public LinearAdapter<T> {
   [[nodiscard]] std::string config_json(std::string_view base_model) const override {
     return file_config_.to_json(base_model);
   }
+  /// The parts of c_attn it is of, which the configuration of a file cannot say.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const override;
+  void import_metadata(const std::map<std::string, std::string>& metadata) override;
   [[nodiscard]] std::vector<FileTensor<T>> export_tensors(FileContent content) override;
   void import_tensors(std::vector<FileTensor<T>> tensors) override;
 
@@ -84,6 +88,7 @@ class LoraAdapter final : public LinearAdapter<T> {
 
   LoraConfig config_;
   LoraConfig file_config_;
+  std::vector<std::string> parts_;  // the target modules, if parts of c_attn are among them
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Layer*> by_site_;
   std::vector<std::unique_ptr<Copy>> copies_;

@@ -152,6 +152,9 @@ LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : co
   const GPT2Config& base = model.config();
   const detail::LoraPlan plan = detail::plan_lora(config_, base);
   file_config_ = detail::peft_form(config_, plan, base);
+  const bool sliced = std::any_of(plan.sites.begin(), plan.sites.end(),
+                                  [](const detail::LoraSite& site) { return site.sliced(); });
+  if (sliced && !config_.target_modules.is_regex()) parts_ = config_.target_modules.names();
   by_site_.assign(static_cast<std::size_t>(base.n_layer) * kLinearsPerBlock, nullptr);
   for (const detail::LoraSite& site : plan.sites) {
     layers_.push_back(std::make_unique<Layer>(site, config_));
@@ -179,8 +182,32 @@ void LoraAdapter<T>::keep_parts(const std::vector<std::string>& target_modules) 
     const auto parts = detail::c_attn_parts(target_modules, layer->plan.module);
     if (std::any_of(parts.begin(), parts.end(), [](bool part) { return part; })) {
       layer->keep_parts(parts, config_.use_rslora);
+      parts_ = target_modules;
     }
   }
+}
+
+template <Scalar T>
+std::map<std::string, std::string> LoraAdapter<T>::metadata() const {
+  if (parts_.empty()) return {};
+  std::string names;
+  for (const std::string& name : parts_) names += concat(names.empty() ? "" : ",", name);
+  return {{std::string(LoraConfig::kPartsKey), std::move(names)}};
+}
+
+template <Scalar T>
+void LoraAdapter<T>::import_metadata(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(std::string(LoraConfig::kPartsKey));
+  if (found == metadata.end()) return;
+  std::vector<std::string> names(1);
+  for (const char c : found->second) {
+    if (c == ',') {
+      names.emplace_back();
+    } else {
+      names.back() += c;
+    }
+  }
+  keep_parts(names);
 }
 
 template <Scalar T>

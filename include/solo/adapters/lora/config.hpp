@@ -61,6 +61,8 @@ struct LoraConfig {
 
   /// What the names in a file begin with.
   static constexpr std::string_view kFilePrefix = "base_model.model.";
+  /// Where the tensors' metadata name the parts of c_attn that the adapter is of.
+  static constexpr std::string_view kPartsKey = "solo_target_modules";
 
   /// Reads peft's adapter_config.json. Throws FormatError or ConfigError naming the key.
   [[nodiscard]] static LoraConfig from_json(const JsonFields& fields);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 // solo pretrain: trains a model from random weights.
 #include <solo/data/dataset.hpp>
+#include <solo/data/windows.hpp>
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
+#include "data_options.hpp"
 #include "model_arguments.hpp"
 #include "program.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace solo::cli {
 namespace {
-
-constexpr const char* kPlainText = "text";
 
 struct PretrainArguments {
   std::unique_ptr<TrainingOptions> training;
@@ -30,7 +30,7 @@ struct PretrainArguments {
   std::vector<std::filesystem::path> train;
   std::vector<std::filesystem::path> valid;
   std::filesystem::path output;
-  std::string format = "automatic";
+  DataOptions data;
   std::string separator = "eos";
   bool completion_only = false;
   bool no_special = false;
@@ -64,51 +64,27 @@ GPT2Config model_config(const PretrainArguments& options, const Tokenizer& token
   return config;
 }
 
-/// The example in windows of n_positions tokens. Each begins with the last token of the one before,
-/// so that every token is predicted once.
-void add_windows(const Example& example, Index n_positions, std::vector<Example>& windows) {
-  const Index size = static_cast<Index>(example.ids.size());
-  if (size <= n_positions) {
-    windows.push_back(example);
-    return;
-  }
-  for (Index begin = 0; begin + 1 < size; begin += n_positions - 1) {
-    const Index end = std::min(begin + n_positions, size);
-    windows.push_back({.ids = {example.ids.begin() + begin, example.ids.begin() + end},
-                       .labels = {example.labels.begin() + begin, example.labels.begin() + end},
-                       .context_length = 0});
-  }
-}
-
-/// A file of plain text as one example.
-Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer, int eos,
-                   const EncodeOptions& reading) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  const std::string contents = read_text_file(file);
-  std::string_view text = contents;
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  std::vector<int> ids = tokenizer.encode(text, reading);
-  ids.push_back(EndTokens{.write = eos}.required(display_name(file)));
-  return Dataset::from_ids(std::vector<std::vector<int>>{std::move(ids)});
-}
-
 /// All examples of the files, none longer than n_positions.
 Dataset load_data(const PretrainArguments& options, const std::vector<std::filesystem::path>& files,
                   const Tokenizer& tokenizer, const GPT2Config& config) {
+  DatasetOptions reading = options.data.options();
+  reading.separator = parse_separator(options.separator);
+  reading.completion_only = options.completion_only;
+  reading.eos_token_id = config.eos_token_id;
+  reading.special_tokens = !options.no_special;
+  reading.vocab_size = config.vocab_size;
   std::vector<Example> windows;
+  Index conversations = 0;
   for (const std::filesystem::path& file : files) {
-    const Dataset data = options.format == kPlainText
-                             ? plain_text(file, tokenizer, config.eos_token_id,
-                                          {.special_tokens = !options.no_special})
-                             : Dataset::from_file(file, tokenizer,
-                                                  {.format = parse_data_format(options.format),
-                                                   .separator = parse_separator(options.separator),
-                                                   .eos_token_id = config.eos_token_id,
-                                                   .special_tokens = !options.no_special,
-                                                   .completion_only = options.completion_only,
-                                                   .vocab_size = config.vocab_size});
-    for (Index i = 0; i < data.size(); ++i) add_windows(data[i], config.n_positions, windows);
+    const Dataset data = Dataset::from_file(file, tokenizer, reading);
+    conversations += data.conversations();
+    for (Index i = 0; i < data.size(); ++i) {
+      for (Example& window : windows_of(data[i], config.n_positions)) {
+        windows.push_back(std::move(window));
+      }
+    }
   }
+  options.data.warn_of_chat_template(options.tokenizer, conversations);
   return Dataset::from_ids(std::move(windows), {.n_positions = config.n_positions});
 }
 
@@ -116,11 +92,12 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
   TrainerOptions t = options.training->trainer_options(options.output);
   Json files = Json::array();
   for (const std::filesystem::path& file : options.train) files.push_back(file.string());
-  t.extra_args = dump_line({{"method", "pretrain"},
-                            {"train_files", files},
-                            {"separator", options.separator},
-                            {"special_tokens", !options.no_special},
-                            {"completion_only", options.completion_only}});
+  Json extra = {{"method", "pretrain"},
+                {"train_files", files},
+                {"separator", options.separator},
+                {"completion_only", options.completion_only}};
+  options.data.describe(extra);
+  t.extra_args = dump_line(extra);
   t.validate();
   return t;
 }
@@ -142,7 +119,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   const auto save = [&](AtomicFolder& files) {
     SaveOptions how;
     how.metadata = TrainedText{.separator = options.separator,
-                               .eos_token_id = train.eos_token_id(),
+                               .eos_token_id = config.eos_token_id,
                                .special_tokens = !options.no_special}
                        .metadata();
     model.save_pretrained(files, how);
@@ -174,14 +151,15 @@ Command add_pretrain(CLI::App& program, Common& common) {
   own("--n-positions", o->n_positions, "longest sequence");
   add_path(app, "--tokenizer", o->tokenizer, "folder with the tokenizer's files")->required();
   add_paths(app, "--train", o->train,
-            "training data: .jsonl, E2E .csv, context||completion .txt; longer texts are cut into "
+            "training data: .jsonl, .json, .csv, .tsv, context||completion .txt; longer texts are "
+            "cut into "
             "windows of n_positions tokens")
       ->required();
   add_paths(app, "--valid", o->valid, "validation data");
   add_path(app, "--output", o->output, "folder for the model, tokenizer, logs and report")
       ->required();
-  app.add_option("--format", o->format, "of the data files (by extension); text: plain text")
-      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt", kPlainText}));
+  o->data.add_format(app);
+  o->data.add_rows(app);
   app.add_option("--separator", o->separator, "between prompt and completion: eos or none")
       ->check(CLI::IsMember({"eos", "none"}));
   app.add_flag("--completion-only", o->completion_only,

@@ -5,6 +5,7 @@
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/lora_e2e.hpp>
 
+#include "data_options.hpp"
 #include "method_options.hpp"
 #include "model_arguments.hpp"
 #include "train_report.hpp"
@@ -23,7 +24,7 @@ struct TrainArguments {
   std::filesystem::path train;
   std::filesystem::path valid;
   std::filesystem::path output;
-  std::string format = "automatic";
+  DataOptions data;
   std::string separator = "eos";
   bool completion_only = true;
   bool no_special = false;
@@ -44,14 +45,14 @@ Dataset load_data(const TrainArguments& options, const std::filesystem::path& fi
   if (max_length == 0 && options.method->recipe() == Recipe::lora_e2e) {
     max_length = std::min(kLoraE2eMaxLength, config.n_positions);
   }
-  const DatasetOptions data_options{.format = parse_data_format(options.format),
-                                    .separator = parse_separator(options.separator),
-                                    .eos_token_id = ends.write,
-                                    .special_tokens = reads_special_tokens(options),
-                                    .completion_only = options.completion_only,
-                                    .max_length = max_length,
-                                    .n_positions = config.n_positions,
-                                    .vocab_size = config.vocab_size};
+  DatasetOptions data_options = options.data.options();
+  data_options.separator = parse_separator(options.separator);
+  data_options.eos_token_id = ends.write;
+  data_options.special_tokens = reads_special_tokens(options);
+  data_options.completion_only = options.completion_only;
+  data_options.max_length = max_length;
+  data_options.n_positions = config.n_positions;
+  data_options.vocab_size = config.vocab_size;
   Dataset data = tokenizer ? Dataset::from_file(file, *tokenizer, data_options)
                            : Dataset::from_ids_file(file, data_options);
   if (data.truncated() > 0) {
@@ -100,6 +101,7 @@ std::string extra_args(const TrainArguments& options) {
                 {"special_tokens", reads_special_tokens(options)},
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
+  options.data.describe(extra);
   std::string targets = options.method->given("--target-modules");
   if (targets.empty()) {
     const bool recipe = options.method->recipe() == Recipe::lora_e2e;
@@ -157,6 +159,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   const EndTokens ends =
       EndTokens::from_folder(options.model.model, config, tokenizer ? &*tokenizer : nullptr);
   const Dataset train = load_data(options, options.train, tokenizer, config, ends);
+  options.data.warn_of_chat_template(options.model.model, train.conversations());
   std::optional<Dataset> valid;
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config, ends);
   if (train.eos_token_id() >= 0 && !ends.difference.empty()) {
@@ -197,6 +200,7 @@ void run_train(const TrainArguments& options, const Common& common) {
 void check_train(const TrainArguments& options) {
   (void)trainer_options(options);
   require_output(options);
+  (void)options.data.options();
   const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
   MethodConfig config = options.method->config();
   if (const auto* const solo = std::get_if<SoloConfig>(&config)) solo->validate(base);
@@ -208,15 +212,15 @@ Command add_train(CLI::App& program, Common& common) {
   const auto o = std::make_shared<TrainArguments>();
   CLI::App& app = add_subcommand(program, common, "train", "fine-tunes a model");
   o->model.add_to(app);
-  add_path(app, "--train", o->train, "training data: .jsonl, E2E .csv or context||completion .txt")
+  add_path(app, "--train", o->train,
+           "training data: .jsonl, .json, .csv, .tsv or context||completion .txt; --format text")
       ->required();
   add_path(app, "--valid", o->valid, "validation data");
   add_path(app, "--output", o->output, "folder for the adapter or model, logs and report")
       ->required();
   o->method = std::make_unique<MethodOptions>(app);
-  app.add_option("--format", o->format, "of the data files; automatic: by extension")
-      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}))
-      ->capture_default_str();
+  o->data.add_format(app);
+  o->data.add_rows(app);
   app.add_option("--separator", o->separator, "what stands between prompt and completion")
       ->check(CLI::IsMember({"eos", "none"}))
       ->capture_default_str();

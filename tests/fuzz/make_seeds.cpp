@@ -217,6 +217,16 @@ void write_rows(const Seeds& seeds) {
             "a||b\r\n");
 }
 
+void write_chats(const Seeds& seeds) {
+  const std::string chat =
+      R"({"messages": [{"role": "user", "content": "a b"}, {"content": "c", "role": "assistant"}]})";
+  seeds.add("list.json", std::string("\0", 1) + "[" + chat + ",\n" + chat + "]");
+  seeds.add("lines.jsonl", "\x09" + chat + "\n{\"instruction\": \"a\", \"output\": \"b\"}\n");
+  seeds.add("columns.jsonl", "\x21{\"id\": [1, {\"q\": 2}], \"q\": \"a\", \"a\": \"b\"}\n");
+  seeds.add("table.tsv", "\x12instruction\tinput\toutput\r\na \"b\"\tc\t\"d\te\"\r\n");
+  seeds.add("plain.txt", "\x83\xEF\xBB\xBFone two three\n\nfour five six\n");
+}
+
 void write_checkpoints(const Seeds& seeds) {
   const fuzz::Folder folder;
   const auto numbers = [](std::vector<Index> shape, float first) {
@@ -262,6 +272,7 @@ int main(int argc, char** argv) {
   write_tokenizers({root, "tokenizer"});
   write_encodings({root, "encode"});
   write_rows({root, "rows"});
+  write_chats({root, "chat"});
   write_checkpoints({root, "checkpoint"});
   return 0;
 }

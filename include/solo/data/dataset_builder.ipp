@@ -71,12 +71,17 @@ SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_v
   add(std::move(example), where);
 }
 
-SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
+SOLO_INLINE Example DatasetBuilder::text_example(std::string_view text, const std::string& where) {
   const Tokenizer& bpe = prepare_text(where);
   Example example;
   example.ids = bpe.encode(text, {.special_tokens = options_.special_tokens});
   example.ids.push_back(list_.eos_token_id);
-  add(std::move(example), where);
+  example.labels = example.ids;
+  return example;
+}
+
+SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
+  add(text_example(text, where), where);
 }
 
 SOLO_INLINE void DatasetBuilder::check_ids(const Example& example, const std::string& where) const {

@@ -20,6 +20,7 @@ struct ExampleList {
   Index longest = 0;
   Index truncated = 0;
   int eos_token_id = -1;
+  Index conversations = 0;
 
   void add(Example example) {
     const auto length = static_cast<Index>(example.ids.size());

@@ -6,6 +6,7 @@
 #include <solo/text/bpe.hpp>               // IWYU pragma: export
 #include <solo/text/bpe_trainer.hpp>       // IWYU pragma: export
 #include <solo/text/byte_symbols.hpp>      // IWYU pragma: export
+#include <solo/text/encodings.hpp>         // IWYU pragma: export
 #include <solo/text/end_token_name.hpp>    // IWYU pragma: export
 #include <solo/text/lines.hpp>             // IWYU pragma: export
 #include <solo/text/lower_case.hpp>        // IWYU pragma: export

@@ -5,6 +5,8 @@
 #include <solo/text/utf8.hpp>
 #include <solo/text/white_space.hpp>
 
+#include <utility>
+
 namespace solo::inline SOLO_ABI {
 
 SOLO_INLINE bool is_white_space(char32_t code_point) noexcept {
@@ -48,10 +50,17 @@ SOLO_INLINE std::vector<std::string> split_white_space(std::string_view text) {
 }
 
 SOLO_INLINE void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
+  std::size_t at = text.find(from);
+  if (at == std::string::npos) return;
+  std::string out;
+  std::size_t begin = 0;
+  for (; at != std::string::npos; at = text.find(from, begin)) {
+    out.append(text, begin, at - begin);
+    out += to;
+    begin = at + from.size();
   }
+  out.append(text, begin);
+  text = std::move(out);
 }
 
 }  // namespace solo::inline SOLO_ABI

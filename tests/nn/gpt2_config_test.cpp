@@ -181,7 +181,7 @@ TEST_CASE("gpt2 config: what is refused, by name", "[gpt2_config]") {
       {R"({"activation_function": null})", "FormatError json.type",
        "activation_function: expected a string"},
       {R"({"activation_function": "tanh"})", "ConfigError config.value", "found 'tanh'"},
-      {R"({"activation_function": "quick_gelu"})", "ConfigError config.value", "found 'swish'"},
+      {R"({"activation_function": "quick_gelu"})", "ConfigError config.value", "found 'quick_gelu'"},
       {R"({"add_cross_attention": true})", "ConfigError config.value",
        "add_cross_attention: expected false"},
       {R"({"model_type": "llama"})", "ConfigError config.value",

@@ -48,7 +48,7 @@ TEST_CASE("params counts what the published tables count") {
       "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364\n"));
 }
 
-TEST_CASE("--target-modules takes names, all-linear or an expression") {
+TEST_CASE("the option --target-modules takes names, all-linear or an expression") {
   SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;
   const auto trainable = [&](const std::string& targets, const std::string& excluded = {}) {

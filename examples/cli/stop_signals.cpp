@@ -41,15 +41,16 @@ void SignalHandlers::restore() noexcept {
   }
 }
 
-StopSignals::StopSignals(Trainer<float>& trainer) : pipe_(std::signal(SIGPIPE, SIG_IGN)) {
+StopSignals::StopSignals(Trainer<float>& trainer) {
   running.store(&trainer);
   handlers_.emplace(stop_training);
+  // For good: at its end the program tries once more to print what nobody has read.
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 StopSignals::~StopSignals() {
   handlers_.reset();
   running.store(nullptr);
-  std::signal(SIGPIPE, pipe_);
 }
 
 int StopSignals::received() noexcept {

@@ -35,8 +35,8 @@ class SignalHandlers {
   std::array<struct sigaction, kStopSignals.size()> before_ = {};
 };
 
-/// While it lives, stop signals call trainer.request_stop(), and nobody reading the progress lines
-/// (SIGPIPE) ends nothing. There may be one at a time.
+/// While it lives, stop signals call trainer.request_stop(). From its start on nobody reading the
+/// progress lines (SIGPIPE) ends nothing. There may be one at a time.
 class StopSignals {
  public:
   explicit StopSignals(Trainer<float>& trainer);
@@ -48,7 +48,6 @@ class StopSignals {
   [[nodiscard]] static int received() noexcept;
 
  private:
-  void (*pipe_)(int);
   std::optional<SignalHandlers> handlers_;
 };
 

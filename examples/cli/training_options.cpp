@@ -147,7 +147,7 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
       throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
     }
     t.lr_multipliers[item.substr(0, equals)] =
-        parse_real("--lr-multiplier", item.substr(equals + 1), "NAME=FACTOR, a number,");
+        parse_real("--lr-multiplier", item.substr(equals + 1), "NAME=FACTOR, FACTOR a number");
   }
   require_folder(output);
   return t;

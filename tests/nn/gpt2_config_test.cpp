@@ -305,11 +305,13 @@ TEST_CASE("parameters are counted or refused, never counted wrong") {
   CHECK(GPT2Config{}.parameter_count() == 124439808);
   CHECK(GPT2Config{.n_inner = 1000}.parameter_count() == 124439808 - 12 * (2 * 768 + 1) * 2072);
   CHECK(GPT2Config{.tie_word_embeddings = false}.parameter_count() == 124439808 + 50257 * 768);
-  constexpr Index kMost = std::numeric_limits<Index>::max();
+  constexpr auto kMost = std::numeric_limits<solo::Index>::max();
   for (const GPT2Config& config :
-       {GPT2Config{.n_embd = 1 << 24, .n_layer = 4096, .n_head = 4096}, GPT2Config{.n_embd = kMost},
-        GPT2Config{.vocab_size = kMost}, GPT2Config{.n_layer = kMost}, GPT2Config{.n_layer = -1},
-        GPT2Config{.n_positions = kMost}, GPT2Config{.n_inner = kMost}}) {
-    test::check_throws<ShapeError>([&] { return config.parameter_count(); }, "shape.overflow", {});
+       {GPT2Config{.n_embd = solo::Index{1} << 24, .n_layer = 4096, .n_head = 4096},
+        GPT2Config{.n_embd = kMost}, GPT2Config{.vocab_size = kMost}, GPT2Config{.n_layer = kMost},
+        GPT2Config{.n_layer = -1}, GPT2Config{.n_positions = kMost},
+        GPT2Config{.n_inner = kMost}}) {
+    solo::test::check_throws<solo::ShapeError>([&] { return config.parameter_count(); },
+                                               "shape.overflow", {});
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <solo/adapters/adapters.hpp>
 #include <solo/autograd/functions.hpp>
 
 #include "support/catch.hpp"

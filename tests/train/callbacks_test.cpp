@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <solo/adapters/adapters.hpp>
 #include <solo/autograd/functions.hpp>
 
 #include "support/catch.hpp"
@@ -156,16 +157,17 @@ TEST_CASE("a callback cannot change the adapters of the training", "[train]") {
   solo::GPT2<float> model(tiny_config(), {.threads = 1});
   model.add_adapter("b", solo::LoraConfig{.r = 1});
   model.add_adapter("a", solo::LoraConfig{.r = 1});
-  using Call = void (*)(solo::GPT2<float>&);
-  const std::vector<Call> calls = {[](auto& m) { m.set_adapter("b"); },
-                                   [](auto& m) { m.delete_adapter("a"); },
-                                   [](auto& m) { m.delete_adapter("b"); },
-                                   [](auto& m) { m.add_adapter("c", solo::LoraConfig{.r = 1}); },
-                                   [](auto& m) { m.load_adapter("c", "none"); },
-                                   [](auto& m) { m.merge_adapter("a"); },
-                                   [](auto& m) { m.unmerge_adapter("a"); },
-                                   [](auto& m) { m.disable_adapters(); },
-                                   [](auto& m) { m.enable_adapters(); }};
+  using Model = solo::GPT2<float>;
+  using Call = void (*)(Model&);
+  const std::vector<Call> calls = {[](Model& m) { m.set_adapter("b"); },
+                                   [](Model& m) { m.delete_adapter("a"); },
+                                   [](Model& m) { m.delete_adapter("b"); },
+                                   [](Model& m) { m.add_adapter("c", solo::LoraConfig{.r = 1}); },
+                                   [](Model& m) { m.load_adapter("c", "none"); },
+                                   [](Model& m) { m.merge_adapter("a"); },
+                                   [](Model& m) { m.unmerge_adapter("a"); },
+                                   [](Model& m) { m.disable_adapters(); },
+                                   [](Model& m) { m.enable_adapters(); }};
   for (const Call call : calls) {
     solo::Trainer trainer(model, {.max_steps = 3, .batch_size = 4, .learning_rate = 0.01});
     trainer.on_step([&](const solo::StepInfo&) { call(model); });

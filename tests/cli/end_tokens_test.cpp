@@ -152,7 +152,7 @@ TEST_CASE("a tokenizer that names no end takes the model's, or is refused with a
             .status == 0);
 }
 
-TEST_CASE("special tokens in training text are tokens; --no-special and the recipe take letters") {
+TEST_CASE("special tokens in training text are tokens, letters with --no-special") {
   SOLO_NEEDS_PROGRAM;
   const TempDir dir;
   const std::string model = test::model_with_tokenizer(dir);

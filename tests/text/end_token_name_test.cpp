@@ -64,13 +64,13 @@ TEST_CASE("special_tokens_map.json goes first, unless the added tokens are liste
 
 TEST_CASE("a named end token is found in texts, and makes another tokenizer", "[text]") {
   const Tokenizer plain = Folder("").load();
-  const Tokenizer other = Folder(R"({"eos_token": "th"})").load();
-  const int id = plain.token_id("th");
+  const Tokenizer other = Folder(R"({"eos_token": "1"})").load();
+  const int id = plain.token_id("1");
   REQUIRE(id >= 0);
   CHECK(other.eos_token_id() == id);
-  CHECK(plain.encode("there").front() != id);
-  CHECK(other.encode("there").front() == id);
-  CHECK(other.encode("there", {.special_tokens = false}) == plain.encode("there"));
+  CHECK(plain.encode(" 1") == std::vector<int>{436});
+  CHECK(other.encode(" 1") == std::vector<int>{220, id});
+  CHECK(other.encode(" 1", {.special_tokens = false}) == plain.encode(" 1"));
   CHECK(other.fingerprint() != plain.fingerprint());
   CHECK(other.encode("a<|endoftext|>").back() == 511);
 }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace solo::cli {
 namespace {
@@ -87,7 +88,9 @@ Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer
   std::string_view text = contents;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<int> ids = tokenizer.encode(text, reading);
-  ids.push_back(EndTokens{.write = eos}.required(display_name(file)));
+  const std::span<const int> suffix = tokenizer.suffix_ids();
+  const int end = EndTokens{.write = eos}.required(display_name(file));
+  if (suffix.empty() || suffix.back() != end) ids.push_back(end);
   return Dataset::from_ids(std::vector<std::vector<int>>{std::move(ids)});
 }
 

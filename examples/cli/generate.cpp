@@ -189,6 +189,7 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
   check_usage(arguments, common);
   const GPT2<float> model = arguments.model.load<float>(common);
   const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
+  warn_of(tokenizer);
   const bool separator = arguments.separator.empty() ? arguments.model.trained_with_separator()
                                                      : arguments.separator == "eos";
   Prompts prompts{tokenizer, model.config().vocab_size, separator};

@@ -119,6 +119,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  warn_of(tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);

@@ -130,6 +130,7 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
+  warn_of(tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // solo generate: continuations of prompts.
+#include <solo/data/prompt_ids.hpp>
 #include <solo/data/references.hpp>
 #include <solo/generate/generate.hpp>
 #include <solo/nn/end_tokens.hpp>
@@ -87,7 +88,8 @@ struct Prompts {
   Index vocab_size;
   bool separator;
   const EndTokens& ends;
-  EncodeOptions reading = {};
+  bool trained;
+  bool special_tokens;
   std::vector<std::vector<int>> ids = {};
 
   void add_text(std::string_view text) {
@@ -95,7 +97,10 @@ struct Prompts {
       fail<ConfigError>("tokenizer.missing",
                         "a text prompt needs tokenizer files in the model folder");
     }
-    ids.push_back(tokenizer->encode(text, reading));
+    // What was trained ends no prompt; transformers has all that the tokenizer puts around a text.
+    ids.push_back(separator || trained
+                      ? prompt_ids(*tokenizer, text, special_tokens)
+                      : tokenizer->encode(text, {.special_tokens = special_tokens}));
     if (separator) ids.back().push_back(ends.required("--separator eos"));
   }
 
@@ -206,6 +211,7 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
   check_usage(arguments, common);
   const GPT2<float> model = arguments.model.load<float>(common);
   const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
+  warn_of(tokenizer);
   const TrainedText trained = arguments.model.trained_text(model.config().vocab_size);
   const EndTokens ends = end_tokens(arguments, model, tokenizer, trained);
   Prompts prompts{
@@ -213,7 +219,8 @@ void run_generate(const GenerateArguments& arguments, const Common& common) {
       model.config().vocab_size,
       arguments.separator.empty() ? trained.separator == "eos" : arguments.separator == "eos",
       ends,
-      {.special_tokens = trained.special_tokens && !arguments.no_special}};
+      trained.eos_token_id >= 0,
+      trained.special_tokens && !arguments.no_special};
   if (arguments.given("--prompt")) {
     prompts.add_text(arguments.prompt);
   } else {

@@ -66,7 +66,7 @@ void save_tokenizer(const std::optional<Tokenizer>& tokenizer, AtomicFolder& fil
   if (tokenizer) {
     tokenizer->save_pretrained(files);
   } else {
-    for (const char* const name : kTokenizerFiles) files.remove(name);
+    for (const std::string_view name : kTokenizerFiles) files.remove(name);
   }
 }
 

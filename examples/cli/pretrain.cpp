@@ -110,6 +110,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
                          "--tokenizer, with a model in it");
   }
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
+  warn_of(tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;

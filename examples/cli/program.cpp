@@ -100,6 +100,14 @@ void warn(std::string_view text) {
   std::cerr << concat("warning: ", text, '\n');
 }
 
+void warn_of(const Tokenizer& tokenizer) {
+  for (const std::string& text : tokenizer.warnings()) warn(text);
+}
+
+void warn_of(const std::optional<Tokenizer>& tokenizer) {
+  if (tokenizer) warn_of(*tokenizer);
+}
+
 std::string shell_words(const std::vector<std::string>& words) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=+@%";

@@ -6,6 +6,7 @@
 #include <solo/core/error.hpp>
 #include <solo/core/scalar.hpp>
 #include <solo/io/json.hpp>
+#include <solo/text/tokenizer.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -75,6 +76,9 @@ inline Json or_null(const std::optional<double>& x) {
 }
 /// A line on stderr that begins with "warning: ".
 void warn(std::string_view text);
+/// Warns of what a tokenizer's folder says that a user should know of.
+void warn_of(const Tokenizer& tokenizer);
+void warn_of(const std::optional<Tokenizer>& tokenizer);
 /// Words as a shell reads them, quoted where need be.
 std::string shell_words(const std::vector<std::string>& words);
 

@@ -156,6 +156,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   require_output(options);
   const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  warn_of(tokenizer);
   const EndTokens ends =
       EndTokens::from_folder(options.model.model, config, tokenizer ? &*tokenizer : nullptr);
   const Dataset train = load_data(options, options.train, tokenizer, config, ends);

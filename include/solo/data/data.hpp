@@ -16,6 +16,7 @@
 #include <solo/data/example_list.hpp>        // IWYU pragma: export
 #include <solo/data/json_rows.hpp>           // IWYU pragma: export
 #include <solo/data/lora_order.hpp>          // IWYU pragma: export
+#include <solo/data/prompt_ids.hpp>          // IWYU pragma: export
 #include <solo/data/references.hpp>          // IWYU pragma: export
 #include <solo/data/row.hpp>                 // IWYU pragma: export
 #include <solo/data/sampler.hpp>             // IWYU pragma: export

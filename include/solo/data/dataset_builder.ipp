@@ -3,10 +3,12 @@
 
 #include <solo/core/error.hpp>
 #include <solo/data/dataset_builder.hpp>
+#include <solo/data/prompt_ids.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
@@ -49,21 +51,27 @@ SOLO_INLINE const Tokenizer& DatasetBuilder::prepare_text(const std::string& whe
   return *tokenizer_;
 }
 
+SOLO_INLINE void DatasetBuilder::append_last(std::string_view text, std::vector<int>& ids) const {
+  const std::vector<int> tail = tokenizer_->encode(
+      text, {.special_tokens = options_.special_tokens, .add_special_tokens = false});
+  ids.insert(ids.end(), tail.begin(), tail.end());
+  const std::span<const int> suffix = tokenizer_->suffix_ids();
+  ids.insert(ids.end(), suffix.begin(), suffix.end());
+  if (suffix.empty() || suffix.back() != list_.eos_token_id) ids.push_back(list_.eos_token_id);
+}
+
 SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_view completion,
                                           const std::string& where) {
   const Tokenizer& bpe = prepare_text(where);
-  const EncodeOptions reading{.special_tokens = options_.special_tokens};
   Example example;
-  example.ids = bpe.encode(prompt, reading);
+  example.ids = prompt_ids(bpe, prompt, options_.special_tokens);
   std::string text(completion);
   if (options_.separator == Separator::eos) {
     example.ids.push_back(list_.eos_token_id);
     if (!text.empty() && !text.starts_with(' ')) text.insert(0, 1, ' ');
   }
   example.context_length = static_cast<Index>(example.ids.size());
-  const std::vector<int> tail = bpe.encode(text, reading);
-  example.ids.insert(example.ids.end(), tail.begin(), tail.end());
-  example.ids.push_back(list_.eos_token_id);
+  append_last(text, example.ids);
   example.labels = example.ids;
   if (options_.completion_only) {
     std::fill_n(example.labels.begin(), example.context_length, kIgnoreIndex);
@@ -72,10 +80,10 @@ SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_v
 }
 
 SOLO_INLINE Example DatasetBuilder::text_example(std::string_view text, const std::string& where) {
-  const Tokenizer& bpe = prepare_text(where);
+  const std::span<const int> prefix = prepare_text(where).prefix_ids();
   Example example;
-  example.ids = bpe.encode(text, {.special_tokens = options_.special_tokens});
-  example.ids.push_back(list_.eos_token_id);
+  example.ids.assign(prefix.begin(), prefix.end());
+  append_last(text, example.ids);
   example.labels = example.ids;
   return example;
 }

@@ -66,7 +66,9 @@ class TextRun {
 SOLO_INLINE void DatasetBuilder::add_pieces(const std::vector<TextPiece>& pieces,
                                             const std::string& where) {
   const Tokenizer& bpe = prepare_text(where);
-  const EncodeOptions reading{.special_tokens = options_.special_tokens};
+  // As apply_chat_template of transformers: nothing but the template is put around the texts.
+  const EncodeOptions reading{.special_tokens = options_.special_tokens,
+                              .add_special_tokens = false};
   const int eos = list_.eos_token_id;
   for (const std::string& token : options_.chat_template.tokens()) {
     if (!options_.special_tokens) {

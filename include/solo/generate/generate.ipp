@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/data/prompt_ids.hpp>
 #include <solo/generate/generate.hpp>
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/utf8.hpp>
@@ -177,6 +178,7 @@ std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::stri
   std::vector<int> ids = tokenizer.encode(prompt);
   if (options.append_separator) {
     const EndTokens ends = EndTokens::resolve(model.config(), model.eos_token_ids(), &tokenizer);
+    ids = prompt_ids(tokenizer, prompt);
     ids.push_back(ends.required("append_separator"));
     if (!options.eos_token_id) with_tokenizer.extra_end_tokens.push_back(ends.write);
   }

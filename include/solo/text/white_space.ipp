@@ -14,6 +14,16 @@ SOLO_INLINE bool is_white_space(char32_t code_point) noexcept {
          (code_point >= 0x1CU && code_point <= 0x1FU);
 }
 
+SOLO_INLINE CodePoint last_code_point(std::string_view text) noexcept {
+  std::size_t begin = text.size() - 1;
+  while (begin > 0 && text.size() - begin < 4 &&
+         (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) {
+    --begin;
+  }
+  const CodePoint c = code_point_at(text, begin);
+  return begin + c.length == text.size() ? c : CodePoint{0xFFFFFFFFU, 1};
+}
+
 SOLO_INLINE std::string_view strip_white_space(std::string_view text) {
   while (!text.empty()) {
     const CodePoint c = code_point_at(text, 0);
@@ -21,13 +31,8 @@ SOLO_INLINE std::string_view strip_white_space(std::string_view text) {
     text.remove_prefix(c.length);
   }
   while (!text.empty()) {
-    std::size_t begin = text.size() - 1;
-    while (begin > 0 && text.size() - begin < 4 &&
-           (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) {
-      --begin;
-    }
-    const CodePoint c = code_point_at(text, begin);
-    if (begin + c.length != text.size() || !is_white_space(c.value)) break;
+    const CodePoint c = last_code_point(text);
+    if (!is_white_space(c.value)) break;
     text.remove_suffix(c.length);
   }
   return text;

@@ -192,6 +192,26 @@ void write_tokenizers(const Seeds& seeds) {
              vocab, R"(,"merges":["\u0120 a",["h","e"],"l l","he ll","hell o"]}})", kMark, text));
 }
 
+void write_tokenizer_folders(const Seeds& seeds) {
+  const std::string text = "a  <p> hello<m>\n he<|endoftext|>";
+  const auto folder = [&](std::string_view config, std::string_view map, std::string_view added) {
+    return concat(config, kMark, map, kMark, added, kMark, text);
+  };
+  seeds.add(
+      "decoder",
+      folder(R"({"tokenizer_class":"GPT2Tokenizer","add_prefix_space":true,"pad_token":"<p>",)"
+             R"("added_tokens_decoder":{"258":{"content":"<|endoftext|>","special":true},)"
+             R"("259":{"content":"<p>","lstrip":true,"rstrip":true,"single_word":true,)"
+             R"("normalized":false,"special":true},"260":{"content":"he"}}})",
+             R"({"eos_token":"<m>"})", R"({"<m>":259})"));
+  seeds.add("older", folder(R"({"add_bos_token":true,"add_eos_token":true,)"
+                            R"("additional_special_tokens":["<m>"],"split_special_tokens":false})",
+                            R"({"eos_token":{"content":"<p>","lstrip":true},"unk_token":null})",
+                            R"({"<p>":259,"<m>":260})"));
+  seeds.add("extra",
+            folder(R"({"extra_special_tokens":{"a_token":"<p>"},"b_token":"<m>"})", "", ""));
+}
+
 void write_encodings(const Seeds& seeds) {
   seeds.add("text", std::string("\0", 1) + "It's 10\u20AC, isn't it?  \n\n x\u00A0\u0661");
   seeds.add("merges", std::string("\4llhe\200oel") + "hello llhe " + std::string(80, 'l'));
@@ -270,6 +290,7 @@ int main(int argc, char** argv) {
   write_models({root, "model"});
   write_adapters({root, "adapter"});
   write_tokenizers({root, "tokenizer"});
+  write_tokenizer_folders({root, "tokenizer_folder"});
   write_encodings({root, "encode"});
   write_rows({root, "rows"});
   write_chats({root, "chat"});

@@ -67,9 +67,7 @@ class TokenizerFolder {
   void set_ends();
   void warn_about_left_out();
   void warn(std::string text) { parts_.warnings.push_back(std::move(text)); }
-  [[nodiscard]] std::string where(std::string_view key) const {
-    return concat(config_name_, ": ", key);
-  }
+  [[nodiscard]] std::string where(std::string_view key) const { return settings().where(key); }
   [[nodiscard]] JsonFields settings() const { return JsonFields(settings_, config_name_); }
   [[nodiscard]] int id_of(std::string_view content) const;
 

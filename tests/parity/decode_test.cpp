@@ -108,7 +108,7 @@ TEMPLATE_TEST_CASE("warped: the probabilities of the first token are those of tr
       std::vector<TestType> scores(logits.row(logits.rows() - 1).begin(),
                                    logits.row(logits.rows() - 1).end());
       if (rules.num_beams > 1) solo::detail::log_softmax<TestType>(scores);
-      solo::detail::process_scores<TestType>(scores, prompt, rules);
+      solo::detail::process_scores<TestType>(scores, {prompt, 0}, rules);
       solo::detail::warp_scores<TestType>(scores, rules);
       solo::detail::log_softmax<TestType>(scores);
       std::vector<int> tokens;

@@ -107,6 +107,16 @@ void write_models(const Seeds& seeds) {
   seeds.add("tied", concat(text, kMark, tensors));
   seeds.add("generation-config",
             concat(text, kMark, R"({"eos_token_id": [1, 2, 7]})", kMark, tensors));
+  seeds.add("generation-settings",
+            concat(text, kMark,
+                   R"({"max_new_tokens": 5, "max_length": null, "min_length": 2, )"
+                   R"("stop_strings": ["a", "b"], "early_stopping": "never", "num_beams": )"
+                   R"(10000000, "sequence_bias": [[[1, 2], -2.5]], "bad_words_ids": [[1], )"
+                   R"([2, 1]], "forced_bos_token_id": 1, "forced_eos_token_id": [2], )"
+                   R"("exponential_decay_length_penalty": [3, 1.5], "suppress_tokens": [-1, )"
+                   R"(9], "top_h": 0.5, "renormalize_logits": true, "watermarking_config": )"
+                   R"({"bias": 2.5}, "chat_format": "x"})",
+                   kMark, tensors));
   config.tie_word_embeddings = false;
   config.n_inner = 3;
   config.activation_function = Activation::relu;

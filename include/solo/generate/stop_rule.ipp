@@ -5,21 +5,17 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 namespace solo::inline SOLO_ABI::detail {
-
-SOLO_INLINE StopRule::StopRule(std::vector<int> end_tokens, const GenerateOptions& options)
-    : end_tokens_(std::move(end_tokens)),
-      stop_strings_(options.stop_strings),
-      tokenizer_(options.tokenizer) {}
 
 SOLO_INLINE bool StopRule::is_end_token(int token) const {
   return std::find(end_tokens_.begin(), end_tokens_.end(), token) != end_tokens_.end();
 }
 
-SOLO_INLINE bool StopRule::ended(std::span<const int> ids) const {
-  return is_end_token(ids.back()) || (!stop_strings_.empty() && completes_stop_string(ids));
+SOLO_INLINE std::optional<FinishReason> StopRule::reason(std::span<const int> ids) const {
+  if (is_end_token(ids.back())) return FinishReason::stop;
+  if (!stop_strings_.empty() && completes_stop_string(ids)) return FinishReason::stop_string;
+  return std::nullopt;
 }
 
 SOLO_INLINE bool StopRule::completes_stop_string(std::span<const int> ids) const {

@@ -26,7 +26,7 @@ import os
 import sys
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
@@ -359,13 +359,45 @@ def save(model, folder):
         os.replace(path + ".tmp", path)
 
 
-def trained_separator(folder):
-    """What followed the prompt in training: "eos" (the eos token) or "none"."""
+def training_args(folder):
+    """How training made texts into ids: what the tensors say, or an older folder's training_args.json; or {}."""
+    with safe_open(os.path.join(folder, "adapter_model.safetensors"), framework="pt") as file:
+        said = file.metadata() or {}
+    if "solo_separator" in said:
+        return {
+            "separator": said["solo_separator"],
+            "eos_token_id": int(said["solo_eos_token_id"]) if "solo_eos_token_id" in said else None,
+            "special_tokens": said.get("solo_special_tokens") != "false",
+        }
     path = os.path.join(folder, "training_args.json")
     if not os.path.exists(path):
-        return "none"
+        return {}
     with open(path, encoding="utf-8") as file:
-        return json.load(file).get("separator", "none")
+        return json.load(file)
+
+
+def end_tokens(model, tokenizer, trained):
+    """(the token that training writes behind a text and as separator, those that generation waits for)."""
+    stop = model.generation_config.eos_token_id
+    stop = list(stop) if isinstance(stop, (list, tuple)) else [] if stop is None else [stop]
+    written = trained.get("eos_token_id")
+    if written is not None:
+        return written, stop if written in stop else [written] + stop
+    own = tokenizer.eos_token_id
+    return own if own is not None else stop[0] if stop else None, stop
+
+
+def prompt_ids(prompt, tokenizer, trained, separator, written):
+    """The prompt's ids as training had them; separator: "eos" or "none"."""
+    letters = trained.get("special_tokens", True) is False
+    around, bare = (tokenizer("a", add_special_tokens=added)["input_ids"] for added in (True, False))
+    before = next(i for i in range(len(around)) if around[i:i + len(bare)] == bare)  # nothing behind a prompt
+    ids = around[:before] + tokenizer(prompt, add_special_tokens=False, split_special_tokens=letters)["input_ids"]
+    if separator == "eos":
+        if written is None:
+            raise ValueError("--separator eos: neither the tokenizer nor the model names an end token")
+        ids.append(written)
+    return ids
 
 
 def main():
@@ -379,15 +411,15 @@ def main():
     args = parser.parse_args()
     model = load(args.model, args.adapter)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
-    ids = tokenizer(args.prompt)["input_ids"]
-    if (args.separator or trained_separator(args.adapter)) == "eos":
-        ids.append(tokenizer.eos_token_id)
+    trained = training_args(args.adapter)
+    written, stop = end_tokens(model, tokenizer, trained)
+    ids = prompt_ids(args.prompt, tokenizer, trained, args.separator or trained.get("separator", "none"), written)
     if not 1 <= len(ids) <= model.config.n_positions:
         raise ValueError(f"the prompt has {len(ids)} tokens; expected 1 to {model.config.n_positions}")
     length = min(args.max_new_tokens, model.config.n_positions + 1 - len(ids))  # the last one is not fed in
     ids = torch.tensor([ids])
     out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=length, do_sample=False,
-                         num_beams=args.num_beams, pad_token_id=tokenizer.eos_token_id)
+                         num_beams=args.num_beams, eos_token_id=stop or None, pad_token_id=stop[0] if stop else None)
     print(tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True))
 
 

@@ -27,7 +27,8 @@ CLI::Option* find_option(CLI::App& app, const std::string& name) {
 
 std::string expected(const std::string& type) {
   if (type == "FLAG" || type == "BOOL") return "true or false";
-  if (type == "INT" || type == "UINT") return "an integer";
+  if (type == "INT") return "an integer";
+  if (type == "UINT") return "a whole number from 0 to 18446744073709551615";
   if (type == "FLOAT") return "a number";
   if (type == "LIST") return "a string or a list";
   return type == "BOOL|TEXT" ? "a string, true or false" : "a string";

@@ -6,6 +6,7 @@
 #include "number_text.hpp"
 #include "score_json.hpp"
 
+#include <algorithm>
 #include <memory>
 
 namespace solo::cli {
@@ -48,9 +49,22 @@ struct System {
   std::vector<MeteorCounts> meteor;  ///< empty without METEOR's program
 };
 
+/// An empty text counts as e2e-metrics counts it, which can raise a score.
+void warn_of_empty_texts(const std::filesystem::path& file,
+                         const std::vector<std::string>& hypotheses) {
+  const auto is_empty = [](const std::string& text) { return text.empty(); };
+  const auto first = std::find_if(hypotheses.begin(), hypotheses.end(), is_empty);
+  if (first == hypotheses.end()) return;
+  const auto count = std::count_if(first, hypotheses.end(), is_empty);
+  warn(concat(display_name(file), ": ", count, " of ", hypotheses.size(),
+              count == 1 ? " texts is empty, number " : " texts are empty, the first number ",
+              first - hypotheses.begin() + 1, "; empty texts raise BLEU"));
+}
+
 System read_system(const std::filesystem::path& references, const std::filesystem::path& hypotheses,
                    std::optional<MeteorSession>& meteor) {
   const EvaluationTexts texts = read_evaluation_texts(references, hypotheses);
+  warn_of_empty_texts(hypotheses, texts.hypotheses);
   System system{.evaluation = TextEvaluation(texts.references, texts.hypotheses), .meteor = {}};
   if (meteor) system.meteor = meteor->counts(texts.references, texts.hypotheses);
   return system;
@@ -153,9 +167,10 @@ Command add_evaluate(CLI::App& program, Common& common) {
   CLI::App& app = add_subcommand(program, common, "evaluate",
                                  "scores texts against references, as e2e-metrics does");
   add_path(app, "--references", o->references,
-           "a line each, groups apart by blank lines; or .csv, .tsv")
+           "a line each, groups apart by blank lines; or .csv, .tsv, JSON lines")
       ->required();
-  add_path(app, "--hypotheses", o->hypotheses, "the system's texts, a line each; or .csv, .tsv")
+  add_path(app, "--hypotheses", o->hypotheses,
+           "the system's texts: a line each; .csv, .tsv, or generate's JSON lines")
       ->required();
   add_path(app, "--compare", o->compare, "another system's texts: paired bootstrap against them");
   app.add_flag("--per-instance", o->per_instance, "scores of every instance too");

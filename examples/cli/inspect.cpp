@@ -25,16 +25,23 @@ struct Listing {
 
 Listing list(const std::filesystem::path& path) {
   Listing listing;
+  const auto add_file = [&listing](const std::filesystem::path& name) {
+    const auto file = SafetensorsFile::open(name);
+    for (const TensorInfo& t : file.tensors()) listing.add(t);
+    listing.add(file);
+  };
+  if (!std::filesystem::is_directory(path)) {
+    add_file(path);
+    return listing;
+  }
+  // A folder may hold both, a model and an adapter.
   const bool adapter = std::filesystem::is_regular_file(path / kAdapterTensorFile);
-  if (std::filesystem::is_directory(path) && !adapter) {
+  if (!adapter || std::filesystem::exists(path / "config.json")) {
     const TensorStore store = TensorStore::open(path);
     for (const TensorStore::Entry& entry : store.entries()) listing.add(*entry.info);
     for (const SafetensorsFile& file : store.files()) listing.add(file);
-  } else {
-    const auto file = SafetensorsFile::open(adapter ? path / kAdapterTensorFile : path);
-    for (const TensorInfo& t : file.tensors()) listing.add(t);
-    listing.add(file);
   }
+  if (adapter) add_file(path / kAdapterTensorFile);
   return listing;
 }
 

@@ -3,6 +3,7 @@
 #include <solo/io/file.hpp>
 
 #include "help.hpp"
+#include "process.hpp"
 #include "program.hpp"
 #include "stop_signals.hpp"
 
@@ -76,13 +77,7 @@ int run_program(int argc, char** argv) {
                          add_tokenizer_train, add_evaluate, add_compare, add_merge, add_params,
                          add_inspect, add_doctor, add_completion}) {
     commands.push_back(add(program, common));
-  }
-  for (const Command& command : commands) {
-    for (CLI::Option* option : command.app->get_options()) {
-      if (option->get_expected_max() == 0) {  // a flag; CLI11 would take the last of several
-        option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-      }
-    }
+    finish_options(*commands.back().app);
   }
   try {
     program.parse(argc, argv);
@@ -102,6 +97,7 @@ int run_program(int argc, char** argv) {
 }  // namespace solo::cli
 
 int main(int argc, char** argv) {
+  if (!solo::cli::prepare_process()) return solo::cli::kFailure;
   std::ios::sync_with_stdio(false);
   return solo::cli::run_program(argc, argv);
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // solo merge: an adapter's change into the weights of its base.
 #include <solo/adapters/merge.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/folder_lock.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include "model_arguments.hpp"
@@ -17,24 +20,39 @@ struct MergeArguments {
   std::string save_dtype = "float32";
 };
 
-void copy_if_there(const std::filesystem::path& from, const std::filesystem::path& folder) {
-  if (!std::filesystem::exists(from)) return;
-  write_file_atomically(folder / from.filename(), read_text_file(from));
+/// The file as it is there, or none.
+void copy_file(const std::filesystem::path& from, AtomicFolder& files) {
+  const std::string name = from.filename().string();
+  if (std::filesystem::exists(from)) {
+    files.write(name, read_text_file(from));
+  } else {
+    files.remove(name);
+  }
 }
 
 void run_merge(const MergeArguments& options, const Common& common) {
   require_folder(options.output);
-  std::error_code ignored;
-  if (std::filesystem::equivalent(options.output, options.model.model, ignored)) {
-    throw UsageError("merge: --output is the folder of --model, which would be lost");
-  }
+  require_other_folder("merge", options.output, options.model.model);
+  require_folder_for(FolderContent::model, options.output);
   const auto tokenizer = options.model.find_tokenizer();
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);
-  model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
-  copy_if_there(options.model.model / "generation_config.json", options.output);
-  copy_if_there(options.model.adapter / kTrainingArgsFile, options.output);
-  if (tokenizer) tokenizer->save_pretrained(options.output);
+  SaveOptions how;
+  how.dtype = parse_save_dtype(options.save_dtype);
+  how.metadata = options.model.trained_text(model.config().vocab_size).metadata();
+  const FolderLock lock(options.output);
+  AtomicFolder files(options.output);
+  model.save_pretrained(files, how);
+  const bool same_ends = model.eos_token_ids() ==
+                         EndTokens::from_folder(options.model.model, model.config(), nullptr).stop;
+  if (const auto file = options.model.model / "generation_config.json";
+      same_ends && std::filesystem::exists(file)) {
+    copy_file(file, files);
+  }
+  copy_file(options.model.adapter / kTrainingArgsFile, files);
+  files.remove("trainer_state.json");  // of an older run in this folder
+  save_tokenizer(tokenizer, files);
+  files.commit();
   if (common.json) {
     print_line({{"max_logit_difference", difference}, {"output", options.output.string()}});
   } else {

@@ -4,9 +4,11 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/train/lora_e2e.hpp>
 
+#include "number_option.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <concepts>
 
 namespace solo::cli {
 namespace {
@@ -17,18 +19,12 @@ namespace {
 }
 
 template <class N>
-N parse_number(const std::string& option, std::string_view text, std::string_view expected) {
-  N value{};
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec != std::errc{} || result.ptr != end) refuse(option, expected, text);
-  return value;
-}
-Index parse_index(const std::string& option, std::string_view text) {
-  return parse_number<Index>(option, text, "an integer");
-}
-double parse_double(const std::string& option, std::string_view text) {
-  return parse_number<double>(option, text, "a number");
+N parse_number(const std::string& option, std::string_view text) {
+  if constexpr (std::integral<N>) {
+    return parse_whole<N>(option, text);
+  } else {
+    return parse_real(option, text);
+  }
 }
 bool parse_bool(const std::string& option, std::string_view text) {
   if (text == "true") return true;
@@ -43,10 +39,17 @@ SoloLinks parse_links(const std::string& option, const std::string& text) {
   for (const std::string& item : split_list(option, text)) {
     const std::size_t dash = item.find('-');
     if (dash == std::string::npos) refuse(option, "SRC-DST", item);
-    links.push_back({parse_number<int>(option, item.substr(0, dash), "SRC-DST"),
-                     parse_number<int>(option, item.substr(dash + 1), "SRC-DST")});
+    links.push_back({parse_number<int>(option, item.substr(0, dash)),
+                     parse_number<int>(option, item.substr(dash + 1))});
   }
   return SoloLinks(std::move(links));
+}
+
+/// all-linear, an expression, which has a character that no module's name has, or a list of names.
+ModuleNames parse_modules(const std::string& option, const std::string& text) {
+  const bool expression = text.find_first_of("*+?()[]{}|\\^$") != std::string::npos;
+  if (expression || detail::lower_ascii(text) == "all-linear") return ModuleNames::regex(text);
+  return split_list(option, text);
 }
 
 /// "none", "linear:T" or "cosine:T".
@@ -58,7 +61,7 @@ SoloGateSchedule parse_schedule(const std::string& option, const std::string& te
   if (needs_steps != (colon != std::string::npos)) {
     refuse(option, "none, linear:STEPS or cosine:STEPS", text);
   }
-  if (needs_steps) schedule.steps = parse_index(option, text.substr(colon + 1));
+  if (needs_steps) schedule.steps = parse_number<Index>(option, text.substr(colon + 1));
   return schedule;
 }
 
@@ -70,8 +73,7 @@ std::vector<std::pair<std::string, N>> parse_pattern(const std::string& option,
   for (const std::string& item : split_list(option, text)) {
     const std::size_t equals = item.rfind('=');
     if (equals == std::string::npos || equals == 0) refuse(option, "KEY=VALUE", item);
-    pattern.emplace_back(item.substr(0, equals),
-                         parse_number<N>(option, item.substr(equals + 1), "KEY=VALUE"));
+    pattern.emplace_back(item.substr(0, equals), parse_number<N>(option, item.substr(equals + 1)));
   }
   return pattern;
 }
@@ -105,20 +107,20 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
   static const std::vector<Field> list = {
       {"--preset", "solo: a published configuration, such as solo-59", "TEXT",
        [](S& c, Text&, Text& t) { c = SoloConfig::preset(t); }},
-      {"--rank", "rank", "INT", [](S& c, Text& o, Text& t) { c.r = parse_index(o, t); },
-       [](L& c, Text& o, Text& t) { c.r = parse_index(o, t); }},
+      {"--rank", "rank", "INT", [](S& c, Text& o, Text& t) { c.r = parse_number<Index>(o, t); },
+       [](L& c, Text& o, Text& t) { c.r = parse_number<Index>(o, t); }},
       {"--dropout", "the adapter's dropout", "FLOAT",
-       [](S& c, Text& o, Text& t) { c.dropout = parse_double(o, t); },
-       [](L& c, Text& o, Text& t) { c.lora_dropout = parse_double(o, t); }},
+       [](S& c, Text& o, Text& t) { c.dropout = parse_number<double>(o, t); },
+       [](L& c, Text& o, Text& t) { c.lora_dropout = parse_number<double>(o, t); }},
       {"--bias", "solo: whether maps have biases; lora: none, all or lora_only", "BOOL|TEXT",
        [](S& c, Text& o, Text& t) { c.bias = parse_bool(o, t); },
        [](L& c, Text&, Text& t) { c.bias = lora_bias_from(t); }},
       {"--links", "solo: stride, last, mirror, self or such as 0-4,2-6", "LIST",
        [](S& c, Text& o, Text& t) { c.links = parse_links(o, t); }},
       {"--stride", "solo: distance between linked block outputs", "INT",
-       [](S& c, Text& o, Text& t) { c.stride = parse_index(o, t); }},
+       [](S& c, Text& o, Text& t) { c.stride = parse_number<Index>(o, t); }},
       {"--first", "solo: first destination of the stride links", "INT",
-       [](S& c, Text& o, Text& t) { c.first = parse_index(o, t); }},
+       [](S& c, Text& o, Text& t) { c.first = parse_number<Index>(o, t); }},
       {"--share", "solo: one pair of maps for all links, or one for each", choices<SoloShare>(),
        [](S& c, Text&, Text& t) { c.share = parse_choice<SoloShare>("share", t); }},
       {"--map", "solo: what a link computes", choices<SoloMap>(),
@@ -134,7 +136,7 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
       {"--gate-scope", "solo: a gate for each link, or one for all", choices<SoloGateScope>(),
        [](S& c, Text&, Text& t) { c.gate_scope = parse_choice<SoloGateScope>("gate_scope", t); }},
       {"--gate-init", "solo: the stored gate number", "FLOAT",
-       [](S& c, Text& o, Text& t) { c.gate_init = parse_double(o, t); }},
+       [](S& c, Text& o, Text& t) { c.gate_init = parse_number<double>(o, t); }},
       {"--gate-schedule", "solo: none, linear:STEPS or cosine:STEPS", "TEXT",
        [](S& c, Text& o, Text& t) { c.gate_schedule = parse_schedule(o, t); }},
       {"--init", "solo: v = 0 and random maps, or v = 1 and up = 0", choices<SoloInit>(),
@@ -146,20 +148,22 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
       {"--source", "solo: block outputs after or before their correction", choices<SoloSource>(),
        [](S& c, Text&, Text& t) { c.source = parse_choice<SoloSource>("source", t); }},
       {"--scale", "solo: factor of every link", "FLOAT",
-       [](S& c, Text& o, Text& t) { c.scale = parse_double(o, t); }},
+       [](S& c, Text& o, Text& t) { c.scale = parse_number<double>(o, t); }},
       {"--lora-alpha", "lora: alpha; the scale is alpha / rank", "FLOAT", nullptr,
-       [](L& c, Text& o, Text& t) { c.lora_alpha = parse_double(o, t); }},
-      {"--target-modules", "lora: module names; c_attn.q, .k and .v are parts", "LIST", nullptr,
-       [](L& c, Text& o, Text& t) { c.target_modules = split_list(o, t); }},
-      {"--exclude-modules", "lora: module names", "LIST", nullptr,
-       [](L& c, Text& o, Text& t) { c.exclude_modules = split_list(o, t); }},
+       [](L& c, Text& o, Text& t) { c.lora_alpha = parse_number<double>(o, t); }},
+      {"--target-modules",
+       "lora: module names (c_attn.q, .k and .v are parts), all-linear or a regular expression",
+       "LIST", nullptr, [](L& c, Text& o, Text& t) { c.target_modules = parse_modules(o, t); }},
+      {"--exclude-modules", "lora: module names or a regular expression", "LIST", nullptr,
+       [](L& c, Text& o, Text& t) { c.exclude_modules = parse_modules(o, t); }},
       {"--rank-pattern", "lora: ranks of modules, such as c_fc=4,h.0.attn.c_attn=16", "LIST",
        nullptr, [](L& c, Text& o, Text& t) { c.rank_pattern = parse_pattern<Index>(o, t); }},
       {"--alpha-pattern", "lora: alphas of modules, such as c_fc=16", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.alpha_pattern = parse_pattern<double>(o, t); }},
       {"--layers-to-transform", "lora: block numbers, from 0", "LIST", nullptr,
        [](L& c, Text& o, Text& t) {
-         for (Text& item : split_list(o, t)) c.layers_to_transform.push_back(parse_index(o, item));
+         for (Text& item : split_list(o, t))
+           c.layers_to_transform.push_back(parse_number<Index>(o, item));
        }},
       {"--modules-to-save", "lora: modules that train in full", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.modules_to_save = split_list(o, t); }},
@@ -169,7 +173,7 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
        [](L& c, Text& o, Text& t) {
          std::vector<Index> ids;
          for (Text& item : t == "added" ? std::vector<std::string>{} : split_list(o, t)) {
-           ids.push_back(parse_index(o, item));
+           ids.push_back(parse_number<Index>(o, item));
          }
          c.trainable_token_indices = {{"wte", std::move(ids)}};
        }},
@@ -243,7 +247,7 @@ bool apply(const Field& field, MethodConfig& config, const std::string& text) {
     return true;
   }
   // Methods without dropout accept none of it.
-  return field.name == "--dropout" && parse_double(field.name, text) == 0.0;
+  return field.name == "--dropout" && parse_number<double>(field.name, text) == 0.0;
 }
 
 }  // namespace
@@ -279,13 +283,19 @@ std::string MethodOptions::given(const std::string& option) const {
 }
 
 std::vector<std::string> trained_parts(const std::filesystem::path& folder) {
+  const std::map<std::string, std::string> metadata = read_adapter_metadata(folder);
+  if (const auto parts = metadata.find(std::string(LoraConfig::kPartsKey));
+      parts != metadata.end()) {
+    return split_list("target_modules", parts->second);
+  }
+  if (metadata.contains(detail::kSavedConfigKey)) return {};
   const std::filesystem::path file = folder / "training_args.json";
   if (!std::filesystem::exists(file)) return {};
   const Json json = read_json_file(file);
   const JsonFields source(json, display_name(file));
   const std::string targets = source.string_or("target_modules", "");
   if (targets.find("c_attn.") == std::string::npos) return {};
-  return split_list("target_modules", targets);
+  return parse_modules("target_modules", targets).names();
 }
 
 MethodConfig MethodOptions::config() const {

@@ -2,6 +2,7 @@
 #include "model_arguments.hpp"
 
 #include <solo/io/json_fields.hpp>
+#include <solo/io/tensor_store.hpp>
 
 namespace solo::cli {
 
@@ -21,12 +22,59 @@ std::optional<Tokenizer> ModelArguments::find_tokenizer() const {
   return Tokenizer::find_pretrained(model);
 }
 
-bool ModelArguments::trained_with_separator() const {
-  const std::filesystem::path file = (adapter.empty() ? model : adapter) / kTrainingArgsFile;
-  if (!std::filesystem::exists(file)) return false;
-  const Json json = read_json_file(file);
-  const JsonFields fields(json, display_name(file));
-  return fields.string_or("separator", "none") == "eos";
+std::map<std::string, std::string> TrainedText::metadata() const {
+  std::map<std::string, std::string> said;
+  if (!separator.empty()) said[kSeparatorKey] = separator;
+  if (eos_token_id >= 0) said[kEosKey] = concat(eos_token_id);
+  if (!special_tokens) said[kSpecialKey] = "false";
+  return said;
+}
+
+TrainedText ModelArguments::trained_text(Index vocab_size) const {
+  const std::filesystem::path& folder = adapter.empty() ? model : adapter;
+  Json said = Json::object();
+  const auto take = [&](const std::map<std::string, std::string>& metadata) {
+    for (const auto& [key, value] : metadata) {
+      if (key == kSeparatorKey) said["separator"] = value;
+      if (key == kEosKey) said["eos_token_id"] = parse_json(value, key);
+      if (key == kSpecialKey) said["special_tokens"] = parse_json(value, key);
+    }
+  };
+  std::string source = display_name(folder);
+  if (!adapter.empty()) {
+    take(read_adapter_metadata(adapter));
+  } else {
+    for (const SafetensorsFile& file : TensorStore::open(model).files()) take(file.metadata());
+  }
+  const std::filesystem::path file = folder / kTrainingArgsFile;
+  if (!said.contains("separator") && std::filesystem::exists(file)) {
+    said = read_json_file(file);
+    source = display_name(file);
+  }
+  const JsonFields fields(said, source);
+  TrainedText text;
+  text.separator = fields.string_or("separator", "");
+  if (!fields.absent("eos_token_id")) {
+    text.eos_token_id = static_cast<int>(fields.integer("eos_token_id", {0, vocab_size - 1}));
+  }
+  text.special_tokens = fields.boolean_or("special_tokens", true);
+  return text;
+}
+
+void require_other_folder(const std::string& command, const std::filesystem::path& output,
+                          const std::filesystem::path& base, const std::string& option) {
+  std::error_code ignored;
+  if (!std::filesystem::equivalent(output, base, ignored)) return;
+  throw UsageError(
+      concat(command, ": --output is the folder of ", option, ", which would be lost"));
+}
+
+void save_tokenizer(const std::optional<Tokenizer>& tokenizer, AtomicFolder& files) {
+  if (tokenizer) {
+    tokenizer->save_pretrained(files);
+  } else {
+    for (const std::string_view name : kTokenizerFiles) files.remove(name);
+  }
 }
 
 DType parse_save_dtype(const std::string& name) {

@@ -41,11 +41,15 @@ Json forecast(const ParamsArguments& options, const GPT2Config& c, const MethodF
        .sequence_length = options.sequence_length,
        .frozen_dtype = options.dtype == "bfloat16" ? DType::bfloat16 : DType::float32,
        .gradient_checkpointing = options.gradient_checkpointing});
-  const Index d = c.n_embd;
-  const Index block_flop = 2 * (4 * d * d + 2 * d * c.inner());
-  const Index forward = c.n_layer * block_flop + 2 * c.vocab_size * d + 2 * method.adapter;
-  const Index recorded = (c.n_layer - method.t_star) * block_flop;
-  const Index backward = recorded + 2 * c.vocab_size * d + 4 * method.adapter;
+  const CheckedIndex d = c.n_embd;
+  const CheckedIndex adapter = method.adapter;
+  const CheckedIndex head_flop = 2 * d * c.vocab_size;
+  const CheckedIndex block_flop = 2 * (4 * d * d + 2 * d * c.inner());
+  const CheckedIndex forward = c.n_layer * block_flop + head_flop + 2 * adapter;
+  const CheckedIndex recorded = (c.n_layer - method.t_star) * block_flop;
+  const CheckedIndex backward = recorded + head_flop + 4 * adapter;
+  const CheckedIndex whole_backward = (method.base_trains ? 2 : 1) * backward +
+                                      (options.gradient_checkpointing ? recorded : CheckedIndex(0));
   return {{"rows", options.batch_size * options.sequence_length},
           {"weights_bytes", memory.weights},
           {"gradients_bytes", memory.gradients},
@@ -53,9 +57,8 @@ Json forecast(const ParamsArguments& options, const GPT2Config& c, const MethodF
           {"activations_bytes", memory.activations},
           {"program_bytes", memory.program},
           {"peak_bytes", memory.peak()},
-          {"flop_per_token_forward", forward},
-          {"flop_per_token_backward", (method.base_trains ? 2 * backward : backward) +
-                                          (options.gradient_checkpointing ? recorded : 0)},
+          {"flop_per_token_forward", forward.value()},
+          {"flop_per_token_backward", whole_backward.value()},
           {"t_star", method.t_star}};
 }
 
@@ -67,7 +70,7 @@ void run_params(const ParamsArguments& options, const Common& common) {
                               ? GPT2Config::from_size(options.size)
                               : GPT2Config::from_file(options.model / "config.json");
   const MethodFootprint method = std::visit(Footprint{base}, options.method->config());
-  const Index total = base.parameter_count() + method.adapter;
+  const Index total = checked_sum(base.parameter_count(), method.adapter);
   const Json costs = forecast(options, base, method);
   if (common.json) {
     print_line(

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 // solo pretrain: trains a model from random weights.
 #include <solo/data/dataset.hpp>
+#include <solo/data/windows.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 
+#include "data_options.hpp"
+#include "model_arguments.hpp"
 #include "program.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace solo::cli {
 namespace {
-
-constexpr const char* kPlainText = "text";
 
 struct PretrainArguments {
   std::unique_ptr<TrainingOptions> training;
@@ -28,9 +30,10 @@ struct PretrainArguments {
   std::vector<std::filesystem::path> train;
   std::vector<std::filesystem::path> valid;
   std::filesystem::path output;
-  std::string format = "automatic";
+  DataOptions data;
   std::string separator = "eos";
   bool completion_only = false;
+  bool no_special = false;
 };
 
 /// The sizes that were asked for, with the tokenizer's vocabulary.
@@ -52,58 +55,36 @@ GPT2Config model_config(const PretrainArguments& options, const Tokenizer& token
   config.n_head = options.n_head.value_or(config.n_head);
   config.n_positions = options.n_positions.value_or(config.n_positions);
   config.vocab_size = tokenizer.vocab_size();
+  const std::vector<int> of_file = from_file ? config.end_tokens() : std::vector<int>();
+  const int eos = EndTokens::resolve(config, of_file, &tokenizer).write;
   config.eos_token_ids.clear();
-  config.eos_token_id = tokenizer.eos_token_id();
-  config.bos_token_id = tokenizer.eos_token_id();
+  config.eos_token_id = eos;
+  config.bos_token_id = eos;
   config.validate();
   return config;
-}
-
-/// The example in windows of n_positions tokens. Each begins with the last token of the one before,
-/// so that every token is predicted once.
-void add_windows(const Example& example, Index n_positions, std::vector<Example>& windows) {
-  const Index size = static_cast<Index>(example.ids.size());
-  if (size <= n_positions) {
-    windows.push_back(example);
-    return;
-  }
-  for (Index begin = 0; begin + 1 < size; begin += n_positions - 1) {
-    const Index end = std::min(begin + n_positions, size);
-    windows.push_back({.ids = {example.ids.begin() + begin, example.ids.begin() + end},
-                       .labels = {example.labels.begin() + begin, example.labels.begin() + end},
-                       .context_length = 0});
-  }
-}
-
-/// A file of plain text as one example.
-Dataset plain_text(const std::filesystem::path& file, const Tokenizer& tokenizer) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (tokenizer.eos_token_id() < 0) {
-    fail<ConfigError>("tokenizer.eos", display_name(file),
-                      ": the tokenizer has no <|endoftext|> to end the text with");
-  }
-  const std::string contents = read_text_file(file);
-  std::string_view text = contents;
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  std::vector<int> ids = tokenizer.encode(text, {.special_tokens = false});
-  ids.push_back(tokenizer.eos_token_id());
-  return Dataset::from_ids(std::vector<std::vector<int>>{std::move(ids)});
 }
 
 /// All examples of the files, none longer than n_positions.
 Dataset load_data(const PretrainArguments& options, const std::vector<std::filesystem::path>& files,
                   const Tokenizer& tokenizer, const GPT2Config& config) {
+  DatasetOptions reading = options.data.options();
+  reading.separator = parse_separator(options.separator);
+  reading.completion_only = options.completion_only;
+  reading.eos_token_id = config.eos_token_id;
+  reading.special_tokens = !options.no_special;
+  reading.vocab_size = config.vocab_size;
   std::vector<Example> windows;
+  Index conversations = 0;
   for (const std::filesystem::path& file : files) {
-    const Dataset data = options.format == kPlainText
-                             ? plain_text(file, tokenizer)
-                             : Dataset::from_file(file, tokenizer,
-                                                  {.format = parse_data_format(options.format),
-                                                   .separator = parse_separator(options.separator),
-                                                   .completion_only = options.completion_only,
-                                                   .vocab_size = config.vocab_size});
-    for (Index i = 0; i < data.size(); ++i) add_windows(data[i], config.n_positions, windows);
+    const Dataset data = Dataset::from_file(file, tokenizer, reading);
+    conversations += data.conversations();
+    for (Index i = 0; i < data.size(); ++i) {
+      for (Example& window : windows_of(data[i], config.n_positions)) {
+        windows.push_back(std::move(window));
+      }
+    }
   }
+  options.data.warn_of_chat_template(options.tokenizer, conversations);
   return Dataset::from_ids(std::move(windows), {.n_positions = config.n_positions});
 }
 
@@ -111,27 +92,42 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
   TrainerOptions t = options.training->trainer_options(options.output);
   Json files = Json::array();
   for (const std::filesystem::path& file : options.train) files.push_back(file.string());
-  t.extra_args = dump_line({{"method", "pretrain"},
-                            {"train_files", files},
-                            {"separator", options.separator},
-                            {"completion_only", options.completion_only}});
+  Json extra = {{"method", "pretrain"},
+                {"train_files", files},
+                {"separator", options.separator},
+                {"completion_only", options.completion_only}};
+  options.data.describe(extra);
+  t.extra_args = dump_line(extra);
   t.validate();
   return t;
 }
 
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
+  require_folder_for(FolderContent::model, options.output);
+  if (std::filesystem::exists(options.tokenizer / "model.safetensors") && !training.resume) {
+    require_other_folder("pretrain", options.output, options.tokenizer,
+                         "--tokenizer, with a model in it");
+  }
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
+  warn_of(tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
   const Dataset train = load_data(options, options.train, tokenizer, config);
   std::optional<Dataset> valid;
   if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
 
   GPT2<float> model(config, {.threads = common.threads, .seed = training.seed});
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet);
-
-  model.save_pretrained(options.output);
-  tokenizer.save_pretrained(options.output);
+  const auto save = [&](AtomicFolder& files) {
+    SaveOptions how;
+    how.metadata = TrainedText{.separator = options.separator,
+                               .eos_token_id = config.eos_token_id,
+                               .special_tokens = !options.no_special}
+                       .metadata();
+    model.save_pretrained(files, how);
+    tokenizer.save_pretrained(files);
+  };
+  const FinishedRun run =
+      train_with_progress(model, training, train, valid, {.save = save, .quiet = common.quiet});
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
@@ -156,18 +152,21 @@ Command add_pretrain(CLI::App& program, Common& common) {
   own("--n-positions", o->n_positions, "longest sequence");
   add_path(app, "--tokenizer", o->tokenizer, "folder with the tokenizer's files")->required();
   add_paths(app, "--train", o->train,
-            "training data: .jsonl, E2E .csv, context||completion .txt; longer texts are cut into "
+            "training data: .jsonl, .json, .csv, .tsv, context||completion .txt; longer texts are "
+            "cut into "
             "windows of n_positions tokens")
       ->required();
   add_paths(app, "--valid", o->valid, "validation data");
   add_path(app, "--output", o->output, "folder for the model, tokenizer, logs and report")
       ->required();
-  app.add_option("--format", o->format, "of the data files (by extension); text: plain text")
-      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt", kPlainText}));
+  o->data.add_format(app);
+  o->data.add_rows(app);
   app.add_option("--separator", o->separator, "between prompt and completion: eos or none")
       ->check(CLI::IsMember({"eos", "none"}));
   app.add_flag("--completion-only", o->completion_only,
                "score completions only; by default every token is scored");
+  app.add_flag("--no-special", o->no_special,
+               "special and added tokens in a text are ordinary text");
   o->training = std::make_unique<TrainingOptions>(
       app, TrainerOptions{.learning_rate = 5e-4, .eval_on_start = true});
   return {&app, [o, &common] { run_pretrain(*o, common); }};

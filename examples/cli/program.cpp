@@ -5,6 +5,7 @@
 
 #include "config_file.hpp"
 #include "help.hpp"
+#include "number_option.hpp"
 
 #include <iostream>
 
@@ -27,6 +28,15 @@ CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& n
   return *app;
 }
 
+void finish_options(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_expected_max() == 0) {  // a flag; CLI11 would take the last of several
+      option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    }
+  }
+  check_values(command);
+}
+
 std::function<std::string(const std::string&)> not_empty(const std::string& name) {
   return [name](const std::string& text) {
     return text.empty() ? name + ": the path is empty" : std::string();
@@ -43,12 +53,7 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::p
 }
 
 CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description) {
-  // CLI11 would take -1 for 2^64 - 1, and its own check prints the largest double.
-  return app.add_option("--seed", value, description)
-      ->check([](const std::string& text) {
-        return text.starts_with('-') ? "expected at least 0, found " + text : std::string();
-      })
-      ->capture_default_str();
+  return app.add_option("--seed", value, description)->capture_default_str();
 }
 
 CLI::Option* add_paths(CLI::App& app, const std::string& name,
@@ -71,6 +76,17 @@ void require_folder(const std::filesystem::path& path) {
   }
 }
 
+void require_folder_for(FolderContent content, const std::filesystem::path& output) {
+  const bool model = content == FolderContent::model;
+  std::error_code ignored;
+  if (!std::filesystem::exists(output / (model ? "adapter_config.json" : "config.json"), ignored)) {
+    return;
+  }
+  fail<ConfigError>("model.adapter", "--output ", display_name(output), ": the folder holds ",
+                    model ? "an adapter (adapter_config.json)" : "a model (config.json)", "; ",
+                    model ? "a model" : "an adapter", " needs a folder of its own");
+}
+
 void print(std::string_view text) {
   std::cout << text;
   if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");
@@ -82,6 +98,14 @@ void print_line(const Json& value) {
 
 void warn(std::string_view text) {
   std::cerr << concat("warning: ", text, '\n');
+}
+
+void warn_of(const Tokenizer& tokenizer) {
+  for (const std::string& text : tokenizer.warnings()) warn(text);
+}
+
+void warn_of(const std::optional<Tokenizer>& tokenizer) {
+  if (tokenizer) warn_of(*tokenizer);
 }
 
 std::string shell_words(const std::vector<std::string>& words) {

@@ -6,6 +6,7 @@
 #include <solo/core/error.hpp>
 #include <solo/core/scalar.hpp>
 #include <solo/io/json.hpp>
+#include <solo/text/tokenizer.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -43,6 +44,9 @@ struct Command {
 /// Adds a subcommand with the common options and --config. Every option may be given once.
 CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& name,
                          const std::string& description);
+/// To be called once the command has all its options: a flag is given once, and numbers are plain
+/// ones (check_values).
+void finish_options(CLI::App& command);
 /// A check that refuses the empty path as value of the option `name`.
 std::function<std::string(const std::string&)> not_empty(const std::string& name);
 /// A path option; the empty path is a usage error.
@@ -53,8 +57,13 @@ CLI::Option* add_paths(CLI::App& app, const std::string& name,
                        std::vector<std::filesystem::path>& values, const std::string& description);
 /// IoError "io.directory" when something else than a folder has this path.
 void require_folder(const std::filesystem::path& path);
+/// What a command writes.
+enum class FolderContent { model, adapter };
+/// ConfigError "model.adapter" when --output holds the other: transformers applies an adapter that
+/// lies beside a model, so that the two may not share a folder.
+void require_folder_for(FolderContent content, const std::filesystem::path& output);
 
-/// --seed; a negative number is a usage error.
+/// --seed.
 CLI::Option* add_seed(CLI::App& app, std::uint64_t& value, const std::string& description);
 
 /// Writes to stdout; IoError if that fails.
@@ -67,6 +76,9 @@ inline Json or_null(const std::optional<double>& x) {
 }
 /// A line on stderr that begins with "warning: ".
 void warn(std::string_view text);
+/// Warns of what a tokenizer's folder says that a user should know of.
+void warn_of(const Tokenizer& tokenizer);
+void warn_of(const std::optional<Tokenizer>& tokenizer);
 /// Words as a shell reads them, quoted where need be.
 std::string shell_words(const std::vector<std::string>& words);
 

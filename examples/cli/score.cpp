@@ -59,7 +59,7 @@ void write_gradients(const ScoreArguments& options, GPT2<T>& model, const Datase
   std::string prefix;
   if (options.model.adapter.empty()) {
     const TensorStore store = TensorStore::open(options.model.model);
-    if (store.find("transformer.wte.weight") != nullptr) prefix = "transformer.";
+    if (store.find("transformer.wpe.weight") != nullptr) prefix = "transformer.";
     for (Parameter<T>* p : model.parameters()) {
       const bool head = p->name() == "lm_head.weight";
       gradients.push_back({head ? p->name() : prefix + p->name(), p->grad().clone()});

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Ctrl-C and SIGTERM end a training run after its step; a second one ends the program at once.
+/// Ctrl-C, SIGTERM and a closed terminal end a training run after its step; a second Ctrl-C or
+/// SIGTERM ends the program at once.
 #pragma once
 
 #include <solo/train/trainer.hpp>
+
+#include <array>
+#include <csignal>
+#include <optional>
 
 namespace solo::cli {
 
@@ -12,7 +17,26 @@ struct Stopped {
   int signal = 0;
 };
 
-/// While it lives, SIGINT and SIGTERM call trainer.request_stop(). There may be one at a time.
+/// What ends a run.
+inline constexpr std::array<int, 3> kStopSignals = {SIGINT, SIGTERM, SIGHUP};
+
+/// While it lives, the handler gets the stop signals; SIGHUP only if it is not ignored.
+class SignalHandlers {
+ public:
+  explicit SignalHandlers(void (*handler)(int));
+  ~SignalHandlers();
+  SignalHandlers(const SignalHandlers&) = delete;
+  SignalHandlers& operator=(const SignalHandlers&) = delete;
+
+  /// As it was before.
+  void restore() noexcept;
+
+ private:
+  std::array<struct sigaction, kStopSignals.size()> before_ = {};
+};
+
+/// While it lives, stop signals call trainer.request_stop(). From its start on nobody reading the
+/// progress lines (SIGPIPE) ends nothing. There may be one at a time.
 class StopSignals {
  public:
   explicit StopSignals(Trainer<float>& trainer);
@@ -22,6 +46,9 @@ class StopSignals {
 
   /// The signal that came; 0: none.
   [[nodiscard]] static int received() noexcept;
+
+ private:
+  std::optional<SignalHandlers> handlers_;
 };
 
 }  // namespace solo::cli

@@ -2,6 +2,7 @@
 // solo tokenizer-train: byte-level BPE learned from data files.
 #include <solo/data/tokenizer_training.hpp>
 
+#include "data_options.hpp"
 #include "program.hpp"
 
 #include <memory>
@@ -13,11 +14,13 @@ struct TokenizerTrainArguments {
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path output;
   TokenizerTrainOptions training;
+  DataOptions data;
 };
 
 void run_tokenizer_train(const TokenizerTrainArguments& options, const Common& common) {
   require_folder(options.output);
-  const Tokenizer tokenizer = train_tokenizer_on_files(options.inputs, options.training);
+  const Tokenizer tokenizer =
+      train_tokenizer_on_files(options.inputs, options.training, options.data.options());
   if (tokenizer.vocab_size() < options.training.vocab_size) {
     warn(concat("the text has pairs for ", tokenizer.vocab_size(), " tokens only, not ",
                 options.training.vocab_size));
@@ -39,7 +42,7 @@ Command add_tokenizer_train(CLI::App& program, Common& common) {
   CLI::App& app = add_subcommand(program, common, "tokenizer-train",
                                  "learns a byte-level BPE tokenizer from text");
   add_paths(app, "--input", o->inputs,
-            "data files: .jsonl and E2E .csv as train reads them, all others plain text")
+            "data files: .jsonl, .json, .csv and .tsv as train reads them, all others plain text")
       ->required();
   app.add_option("--vocab-size", o->training.vocab_size, "tokens: 256 bytes, merges, <|endoftext|>")
       ->required();
@@ -47,6 +50,7 @@ Command add_tokenizer_train(CLI::App& program, Common& common) {
   app.add_option("--min-frequency", o->training.min_frequency,
                  "merge no pair that occurs less often")
       ->capture_default_str();
+  o->data.add_rows(app);
   return {&app, [o, &common] { run_tokenizer_train(*o, common); }};
 }
 

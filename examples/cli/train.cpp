@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 // solo train: fine-tunes a model with an adapter, or all of it.
 #include <solo/data/dataset.hpp>
-#include <solo/io/json_fields.hpp>
-#include <solo/text/lines.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/lora_e2e.hpp>
 
+#include "data_options.hpp"
 #include "method_options.hpp"
 #include "model_arguments.hpp"
+#include "new_tokens.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -26,26 +26,35 @@ struct TrainArguments {
   std::filesystem::path valid;
   std::filesystem::path output;
   std::filesystem::path add_tokens;
-  std::string format = "automatic";
+  DataOptions data;
   std::string separator = "eos";
   bool completion_only = true;
+  bool no_special = false;
   Index max_length = 0;
   std::string save_dtype = "float32";
   std::int64_t link_statistics_steps = 0;
 };
 
+/// Whether special tokens in a text are tokens; to the LoRA paper's code they are letters.
+bool reads_special_tokens(const TrainArguments& options) {
+  return !options.no_special && options.method->recipe() != Recipe::lora_e2e;
+}
+
 Dataset load_data(const TrainArguments& options, const std::filesystem::path& file,
-                  const std::optional<Tokenizer>& tokenizer, const GPT2Config& config) {
+                  const std::optional<Tokenizer>& tokenizer, const GPT2Config& config,
+                  const EndTokens& ends) {
   Index max_length = options.max_length;
   if (max_length == 0 && options.method->recipe() == Recipe::lora_e2e) {
     max_length = std::min(kLoraE2eMaxLength, config.n_positions);
   }
-  const DatasetOptions data_options{.format = parse_data_format(options.format),
-                                    .separator = parse_separator(options.separator),
-                                    .completion_only = options.completion_only,
-                                    .max_length = max_length,
-                                    .n_positions = config.n_positions,
-                                    .vocab_size = config.vocab_size};
+  DatasetOptions data_options = options.data.options();
+  data_options.separator = parse_separator(options.separator);
+  data_options.eos_token_id = ends.write;
+  data_options.special_tokens = reads_special_tokens(options);
+  data_options.completion_only = options.completion_only;
+  data_options.max_length = max_length;
+  data_options.n_positions = config.n_positions;
+  data_options.vocab_size = config.vocab_size;
   Dataset data = tokenizer ? Dataset::from_file(file, *tokenizer, data_options)
                            : Dataset::from_ids_file(file, data_options);
   if (data.truncated() > 0) {
@@ -55,70 +64,14 @@ Dataset load_data(const TrainArguments& options, const std::filesystem::path& fi
   return data;
 }
 
-/// The tokens of --add-tokens, and the vocabulary that the model then needs.
-struct NewTokens {
-  std::vector<Index> ids = {};
-  Index vocab_size = 0;  ///< of the model
-  bool resized = false;  ///< whether it has more than the base
-};
-
-/// One token a line, or a JSON list of them.
-std::vector<std::string> read_tokens(const std::filesystem::path& file) {
-  const std::string text = read_text_file(file);
-  std::vector<std::string> tokens;
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && text[first] == '[') {
-    const Json json = Json{{"tokens", parse_json(text, display_name(file))}};
-    tokens = JsonFields(json, display_name(file)).strings("tokens");
-  } else {
-    LineReader reader(file);
-    for (std::string_view line; reader.next_record(line);) tokens.emplace_back(line);
-  }
-  std::erase(tokens, "");
-  if (tokens.empty()) {
-    fail<FormatError>("tokens.empty", display_name(file), ": expected one token a line or a JSON ",
-                      "list, found none");
-  }
-  return tokens;
-}
-
-/// Adds the tokens to the tokenizer.
-NewTokens new_tokens(const TrainArguments& options, std::optional<Tokenizer>& tokenizer,
-                     const GPT2Config& base) {
-  NewTokens result{.vocab_size = base.vocab_size};
-  if (!options.model.adapter.empty()) {
-    result.vocab_size = adapter_vocab_size(options.model.adapter, base);
-  }
-  if (!options.add_tokens.empty()) {
-    if (!options.model.adapter.empty()) {
-      throw UsageError("--add-tokens is for a new adapter: the one of --adapter has its rows");
-    }
-    if (!tokenizer) throw UsageError("--add-tokens needs a tokenizer in the folder of --model");
-    const std::vector<std::string> tokens = read_tokens(options.add_tokens);
-    (void)tokenizer->add_tokens(tokens);
-    for (const std::string& token : tokens) {
-      const Index id = tokenizer->token_id(token);
-      if (std::find(result.ids.begin(), result.ids.end(), id) == result.ids.end()) {
-        result.ids.push_back(id);
-      }
-    }
-    result.vocab_size = std::max<Index>(result.vocab_size, tokenizer->vocab_size());
-  }
-  result.resized = result.vocab_size > base.vocab_size;
-  return result;
-}
-
-/// Makes the configuration one for a model with these tokens: "added" is their ids, and tables that
-/// were resized go into the file, as peft writes them, unless it has the rows.
-void fit_to_tokens(LoraConfig& config, const NewTokens& tokens) {
-  for (auto& [module, ids] : config.trainable_token_indices) {
-    if (!ids.empty()) continue;
-    if (tokens.ids.empty()) throw UsageError("--trainable-token-indices added needs --add-tokens");
-    ids = tokens.ids;
-  }
-  if (!tokens.resized || !config.trainable_token_indices.empty()) return;
-  const std::vector<std::string> tables = {"transformer.wte.weight", "lm_head.weight"};
-  config.see_tensors(tables);
+/// Loads a LoRA adapter to be trained further; one whose start changed the base becomes a plain
+/// one.
+void attach_lora(GPT2<float>& model, const std::filesystem::path& folder, double dropout) {
+  model.load_adapter(kAdapterName, folder);
+  auto& lora = dynamic_cast<LoraAdapter<float>&>(model.adapter(kAdapterName));
+  lora.set_dropout(dropout);
+  const std::vector<std::string> parts = trained_parts(folder);
+  if (!parts.empty()) lora.keep_parts(parts);
 }
 
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
@@ -127,24 +80,22 @@ void attach(GPT2<float>& model, const TrainArguments& options, const NewTokens& 
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
+  if (const auto* const lora = std::get_if<LoraConfig>(&config); loaded && lora != nullptr) {
+    attach_lora(model, options.model.adapter, lora->lora_dropout);
+    return;
+  }
   std::visit(
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
           if constexpr (requires { c.seed; }) c.seed = seed;
           if constexpr (requires { c.saved_tables; }) {
-            if (!loaded) fit_to_tokens(c, tokens);
+            if (!loaded) tokens.fit(c);
           }
           model.add_adapter(kAdapterName, c);
         }
       },
       config);
-  if (!loaded) return;
-  read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
-  const std::vector<std::string> parts = trained_parts(options.model.adapter);
-  if (auto* const lora = dynamic_cast<LoraAdapter<float>*>(&model.adapter(kAdapterName));
-      lora != nullptr && !parts.empty()) {
-    lora->keep_parts(parts);
-  }
+  if (loaded) read_adapter_tensors(options.model.adapter, model.adapter(kAdapterName));
 }
 
 /// What generation and further training need to know, for training_args.json.
@@ -153,8 +104,11 @@ std::string extra_args(const TrainArguments& options) {
                 {"model_name_or_path", options.model.model.string()},
                 {"train_file", options.train.string()},
                 {"separator", options.separator},
+                {"special_tokens", reads_special_tokens(options)},
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
+  if (!options.add_tokens.empty()) extra["add_tokens"] = options.add_tokens.string();
+  options.data.describe(extra);
   std::string targets = options.method->given("--target-modules");
   if (targets.empty()) {
     const bool recipe = options.method->recipe() == Recipe::lora_e2e;
@@ -179,6 +133,7 @@ TrainerOptions trainer_options(const TrainArguments& options) {
       throw UsageError("--dtype bfloat16 is for frozen weights; --method full trains them");
     }
     if (!options.model.adapter.empty()) throw UsageError("--adapter is not for --method full");
+    require_other_folder("train", options.output, options.model.model);
   }
   if (options.link_statistics_steps > 0 && options.method->method() != "solo") {
     throw UsageError(
@@ -189,35 +144,73 @@ TrainerOptions trainer_options(const TrainArguments& options) {
     throw UsageError(concat("--add-tokens: --method ", method,
                             " has no place for their rows; use lora or full"));
   }
+  if (!options.add_tokens.empty() && !reads_special_tokens(options)) {
+    throw UsageError("--add-tokens: with --no-special or --recipe lora-e2e they are letters");
+  }
   t.extra_args = extra_args(options);
   t.validate();
   return t;
 }
 
+/// A folder is a model's or an adapter's; transformers takes one that is both as the two together.
+void require_output(const TrainArguments& options) {
+  require_folder_for(
+      options.method->method() == "full" ? FolderContent::model : FolderContent::adapter,
+      options.output);
+}
+
+/// Notes for generation which token ends the texts.
+void add_end_token(TrainerOptions& training, const Dataset& train) {
+  Json extra = parse_json(training.extra_args, "extra_args");
+  extra["eos_token_id"] = train.eos_token_id() < 0 ? Json() : Json(train.eos_token_id());
+  training.extra_args = dump_line(extra);
+}
+
 void run_train(const TrainArguments& options, const Common& common) {
-  const TrainerOptions training = trainer_options(options);
+  TrainerOptions training = trainer_options(options);
+  require_output(options);
   GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   auto tokenizer = options.model.find_tokenizer();
-  const NewTokens tokens = new_tokens(options, tokenizer, config);
+  warn_of(tokenizer);
+  const NewTokens tokens =
+      NewTokens::add(options.add_tokens, options.model.adapter, tokenizer, config);
   config.vocab_size = tokens.vocab_size;
-  const Dataset train = load_data(options, options.train, tokenizer, config);
+  const EndTokens ends =
+      EndTokens::from_folder(options.model.model, config, tokenizer ? &*tokenizer : nullptr);
+  const Dataset train = load_data(options, options.train, tokenizer, config, ends);
+  options.data.warn_of_chat_template(options.model.model, train.conversations());
   std::optional<Dataset> valid;
-  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config);
+  if (!options.valid.empty()) valid = load_data(options, options.valid, tokenizer, config, ends);
+  if (train.eos_token_id() >= 0 && !ends.difference.empty()) {
+    warn(concat(ends.difference, "; training writes ", train.eos_token_id(),
+                ", and generation with the result waits for it too"));
+  }
+  add_end_token(training, train);
 
-  ModelArguments base = options.model;
-  base.adapter.clear();
-  GPT2<float> model = base.load<float>(common);
+  GPT2<float> model = options.model.load_base<float>(common);
   if (tokens.resized) model.resize_token_embeddings(tokens.vocab_size);
   attach(model, options, tokens, training.seed);
-  const FinishedRun run = train_with_progress(model, training, train, valid, common.quiet,
-                                              options.link_statistics_steps);
-
-  if (model.adapter_names().empty()) {
-    model.save_pretrained(options.output, {.dtype = parse_save_dtype(options.save_dtype)});
-  } else {
-    model.save_adapter(kAdapterName, options.output);
-  }
-  if (tokenizer) tokenizer->save_pretrained(options.output);
+  const std::map<std::string, std::string> metadata =
+      TrainedText{.separator = options.separator,
+                  .eos_token_id = train.eos_token_id(),
+                  .special_tokens = reads_special_tokens(options)}
+          .metadata();
+  const auto save = [&](AtomicFolder& files) {
+    if (model.adapter_names().empty()) {
+      SaveOptions how;
+      how.dtype = parse_save_dtype(options.save_dtype);
+      how.metadata = metadata;
+      model.save_pretrained(files, how);
+    } else {
+      model.save_adapter(kAdapterName, files, {.metadata = metadata});
+    }
+    save_tokenizer(tokenizer, files);
+  };
+  const FinishedRun run =
+      train_with_progress(model, training, train, valid,
+                          {.save = save,
+                           .quiet = common.quiet,
+                           .link_statistics_steps = options.link_statistics_steps});
   write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
@@ -226,6 +219,8 @@ void run_train(const TrainArguments& options, const Common& common) {
 /// What can be said before data and tensors are read.
 void check_train(const TrainArguments& options) {
   (void)trainer_options(options);
+  require_output(options);
+  (void)options.data.options();
   const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
   MethodConfig config = options.method->config();
   if (const auto* const solo = std::get_if<SoloConfig>(&config)) solo->validate(base);
@@ -237,20 +232,22 @@ Command add_train(CLI::App& program, Common& common) {
   const auto o = std::make_shared<TrainArguments>();
   CLI::App& app = add_subcommand(program, common, "train", "fine-tunes a model");
   o->model.add_to(app);
-  add_path(app, "--train", o->train, "training data: .jsonl, E2E .csv or context||completion .txt")
+  add_path(app, "--train", o->train,
+           "training data: .jsonl, .json, .csv, .tsv or context||completion .txt; --format text")
       ->required();
   add_path(app, "--valid", o->valid, "validation data");
   add_path(app, "--output", o->output, "folder for the adapter or model, logs and report")
       ->required();
   o->method = std::make_unique<MethodOptions>(app);
-  app.add_option("--format", o->format, "of the data files; automatic: by extension")
-      ->check(CLI::IsMember({"automatic", "jsonl", "csv", "txt"}))
-      ->capture_default_str();
+  o->data.add_format(app);
+  o->data.add_rows(app);
   app.add_option("--separator", o->separator, "what stands between prompt and completion")
       ->check(CLI::IsMember({"eos", "none"}))
       ->capture_default_str();
   app.add_flag("--completion-only,!--no-completion-only", o->completion_only,
                "score completions only, where there is a prompt (default)");
+  app.add_flag("--no-special", o->no_special,
+               "special and added tokens in a text are ordinary text");
   add_path(app, "--add-tokens", o->add_tokens,
            "file of new tokens, one a line or a JSON list; the model gets rows for them");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")

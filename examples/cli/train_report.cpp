@@ -29,6 +29,7 @@ Json prefix_cache_json(const std::optional<PrefixCacheInfo>& info) {
           {"rows_read", info->rows_read},
           {"rows_computed", info->rows_computed},
           {"rows_left_out", info->rows_left_out},
+          {"damaged_pieces", info->damaged_pieces},
           {"bytes", info->bytes}};
 }
 
@@ -149,6 +150,7 @@ void ProgressPrinter::eval(const EvalInfo& info) {
 void ProgressPrinter::resume(const ResumeInfo& info) {
   first_step_ = info.step;
   for (const std::string& reason : info.skipped) warn(concat("skipped ", reason));
+  for (const std::string& note : info.notes) warn(note);
   begin();
   if (bar_ || lines_) {
     std::cerr << concat("going on from ", display_name(info.checkpoint), ", step ", info.step,
@@ -180,7 +182,8 @@ void ProgressPrinter::finish() {
 
 FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
                                 const Dataset& train, const std::optional<Dataset>& valid,
-                                bool quiet, std::int64_t link_statistics_steps) {
+                                const ProgressOptions& progress_options) {
+  const std::int64_t link_statistics_steps = progress_options.link_statistics_steps;
   Trainer<float> trainer(model, options);
   std::optional<LinkLog<float>> links;
   if (link_statistics_steps > 0) {
@@ -188,7 +191,7 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
                   LinkLogOptions{.batch = first_examples(valid ? *valid : train),
                                  .steps = link_statistics_steps});
   }
-  ProgressPrinter progress(quiet, trainable_line(model));
+  ProgressPrinter progress(progress_options.quiet, trainable_line(model));
   EpochClock clock;
   trainer.on_step([&](const StepInfo& info) {
     clock.step(info);
@@ -196,12 +199,21 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
   });
   trainer.on_eval([&](const EvalInfo& info) { progress.eval(info); });
   trainer.on_resume([&](const ResumeInfo& info) { progress.resume(info); });
+  trainer.on_save(progress_options.save);
   const StopSignals signals(trainer);
   const auto begin = std::chrono::steady_clock::now();
   TrainResult result = valid ? trainer.train(train, *valid) : trainer.train(train);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   if (links) links->finish(result);
   progress.finish();
+  if (!result.locked) {
+    warn(concat(display_name(options.output_dir),
+                ": its file system has no locks: another run there would not have been noticed"));
+  }
+  if (result.prefix_cache && result.prefix_cache->damaged_pieces > 0) {
+    warn(concat(display_name(options.prefix_cache.file), ": ", result.prefix_cache->damaged_pieces,
+                " pieces of the prefix cache were damaged and have been computed again"));
+  }
   if (result.prefix_cache && result.prefix_cache->rows_left_out > 0) {
     warn(concat("prefix cache: ", result.prefix_cache->rows_left_out,
                 " token rows of the data are beyond its limit of ", options.prefix_cache.max_bytes,

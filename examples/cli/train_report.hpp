@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/data/dataset.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/train/train_info.hpp>
 #include <solo/train/trainer_options.hpp>
@@ -11,6 +12,8 @@
 #include "program.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 
 namespace solo::cli {
@@ -55,11 +58,18 @@ struct FinishedRun {
   std::optional<double> last_epoch_examples_per_second = {};
 };
 
-/// Trains with progress on stderr; a signal stops the run as request_stop() does. With
-/// `link_statistics_steps` links.jsonl is written, about the first examples.
+/// What train_with_progress does besides training.
+struct ProgressOptions {
+  std::function<void(AtomicFolder&)> save = {};  ///< adds the files of the result
+  bool quiet = false;
+  std::int64_t link_statistics_steps = 0;  ///< above 0: links.jsonl is written
+};
+
+/// Trains with progress on stderr; a signal stops the run as request_stop() does. links.jsonl is
+/// about the first examples.
 FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& options,
                                 const Dataset& train, const std::optional<Dataset>& valid,
-                                bool quiet, std::int64_t link_statistics_steps = 0);
+                                const ProgressOptions& progress_options);
 
 /// Writes report.md into the output folder.
 void write_report(const std::filesystem::path& output, const GPT2<float>& model,

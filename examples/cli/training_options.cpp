@@ -3,6 +3,8 @@
 
 #include <solo/train/lora_e2e.hpp>
 
+#include "number_option.hpp"
+
 namespace solo::cli {
 namespace {
 constexpr const char* kGroup = "Training";
@@ -141,12 +143,11 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
   cache.max_bytes = prefix_cache_max_mb_ * kMegabyte;
   for (const std::string& item : multipliers_) {
     const std::size_t equals = item.find('=');
-    double factor = 0.0;
-    if (equals == std::string::npos || equals == 0 ||
-        !CLI::detail::lexical_cast(item.substr(equals + 1), factor)) {
+    if (equals == std::string::npos || equals == 0) {
       throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
     }
-    t.lr_multipliers[item.substr(0, equals)] = factor;
+    t.lr_multipliers[item.substr(0, equals)] =
+        parse_real("--lr-multiplier", item.substr(equals + 1), "NAME=FACTOR, FACTOR a number");
   }
   require_folder(output);
   return t;

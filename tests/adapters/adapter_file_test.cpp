@@ -148,6 +148,8 @@ TEST_CASE("A configuration that loading refuses", "[adapter-file]") {
     const Folder folder;
     std::filesystem::remove(folder.config_file());
     refused<IoError>(folder, "io.open", {"adapter_config.json"});
+    write_file_atomically(folder.path / "config.json", "{}");
+    refused<IoError>(folder, "io.open", {"adapter_config.json", "the folder is a model's"});
   }
   {
     const Folder folder;
@@ -163,6 +165,10 @@ TEST_CASE("A configuration that loading refuses", "[adapter-file]") {
   refused<FormatError>(*with("peft_type", 3), "json.type", {"peft_type", "3"});
   refused<ConfigError>(*with("peft_type", "IA3"), "adapter.kind",
                        {"adapter_config.json", "peft_type", "SOLO", "'IA3'"});
+  refused<ConfigError>(*with("task_type", "SEQ_CLS"), "adapter.task_type",
+                       {"adapter_config.json", "'SEQ_CLS'"});
+  refused<FormatError>(*with("base_model_name_or_path", 7), "json.type",
+                       {"base_model_name_or_path", "a string or null"});
   refused<FormatError>(*with("rank", 3), "json.unknown_key", {"adapter_config.json", "rank"});
   refused<ConfigError>(*with("scale", 0), "config.range", {"adapter_config.json", "scale", "0"});
   refused<ConfigError>(*with("gate_init", 0), "solo.dead", {"adapter_config.json", "gate_init"});
@@ -186,13 +192,13 @@ TEST_CASE("Tensors that are not the configuration's are refused", "[adapter-file
     Folder folder;
     folder.tensors.erase(kPrefix + "links.2-3.v");
     folder.write_tensors();
-    refused<FormatError>(folder, "adapter.tensors", parts({"missing", "'links.2-3.v'"}));
+    refused<FormatError>(folder, "adapter.tensors", parts({"missing", "links.2-3.v'"}));
   }
   {
     Folder folder;
     folder.tensors[kPrefix + "links.9-9.v"] = {{1}, {0.0}};
     folder.write_tensors();
-    refused<FormatError>(folder, "adapter.tensors", parts({"unexpected", "'links.9-9.v'"}));
+    refused<FormatError>(folder, "adapter.tensors", parts({"unexpected", "links.9-9.v'"}));
   }
   {
     Folder folder;  // all keys renamed: peft would load nothing and say little
@@ -202,7 +208,7 @@ TEST_CASE("Tensors that are not the configuration's are refused", "[adapter-file
     folder.tensors = renamed;
     folder.write_tensors();
     refused<FormatError>(folder, "adapter.tensors",
-                         parts({"missing", "unexpected", "and 10 more", "'x.base_model"}));
+                         parts({"missing", "unexpected", " more", "'x.base_model"}));
   }
   {
     Folder folder;
@@ -214,6 +220,9 @@ TEST_CASE("Tensors that are not the configuration's are refused", "[adapter-file
     const Folder folder;
     std::filesystem::remove(folder.tensor_file());
     refused<IoError>(folder, "io.open", {"adapter_model.safetensors"});
+    write_file_atomically(folder.path / "adapter_model.bin", "x");
+    refused<IoError>(folder, "io.open",
+                     {"adapter_model.safetensors", "'adapter_model.bin'", "save_pretrained"});
   }
   {
     const Folder folder;
@@ -246,7 +255,7 @@ TEST_CASE("An adapter for another base is refused and both are named", "[adapter
   GPT2Config deeper = tiny_config();
   deeper.n_layer = 5;
   refused<FormatError>(Folder(), "adapter.tensors",
-                       {"adapter_config.json", "n_layer 5", "'links.4-5.e'"}, deeper);
+                       {"adapter_config.json", "n_layer 5", "links.4-5.e'"}, deeper);
   GPT2Config shallow = tiny_config();
   shallow.n_layer = 3;
   refused<ConfigError>(Folder({.r = 2, .links = {{1, 4}}}), "solo.links",

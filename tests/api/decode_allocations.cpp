@@ -90,6 +90,12 @@ int main() {
                                 .top_p = 0.9,
                                 .min_p = 0.01,
                                 .num_return_sequences = 2});
+  check_generation("bans and biases", {.min_new_tokens = 3,
+                                       .typical_p = 0.9,
+                                       .epsilon_cutoff = 1e-4,
+                                       .bad_words_ids = {{3}, {4, 5}},
+                                       .suppress_tokens = {7, 8},
+                                       .sequence_bias = {{{1, 2}, -2.0}}});
   check_generation("beams", {.num_beams = 4, .no_repeat_ngram_size = 3});
   check_generation(
       "lora beams",

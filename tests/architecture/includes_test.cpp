@@ -113,7 +113,9 @@ TEST_CASE("the library needs Eigen, nlohmann_json and the standard library only"
         const bool body = file.ends_with(".ipp");
         CHECK((body || file.ends_with("json.hpp") || include == "nlohmann/json_fwd.hpp"));
       } else if (folder == "Eigen") {
-        CHECK(include == "Eigen/Core");
+        // A decomposition, which takes long to compile, for one file.
+        CHECK((include == "Eigen/Core" ||
+               (include == "Eigen/Eigenvalues" && file.ends_with("lora/start.ipp"))));
       } else if (folder != include) {
         CHECK((folder == "solo" || folder == "sys"));
       }

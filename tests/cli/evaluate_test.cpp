@@ -235,3 +235,24 @@ Café Adriatic serves Italian food in the riverside area . It is not family - fr
     CHECK(scores.at("METEOR").get<double>() == near(expected));
   }
 }
+
+TEST_CASE("solo evaluate takes generate's lines and warns of empty texts") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  const std::string json = setup.write(
+      "texts.jsonl", "{\"text\": \"a b c d e f\"}\n{\"text\": \"g h i j k z\", \"x\": 1}\n");
+  CHECK(setup.scores(setup.references, json) == setup.scores(setup.references, setup.hypotheses));
+  const std::string marked = setup.write("marked.txt",
+                                         "\xEF\xBB\xBF"
+                                         "a b c d e f\ng h i j k z\n");
+  const Json same = setup.scores(setup.references, setup.hypotheses, {"--compare", marked});
+  CHECK(same.at("comparison").at("BLEU").at("difference") == 0.0);
+
+  const Outcome empty =
+      setup.evaluate(setup.references, setup.write("empty.txt", "a b c d e f\n\n"), {"--json"});
+  CHECK(empty.status == 0);
+  CHECK(empty.err.find("empty.txt: 1 of 2 texts is empty, number 2") != std::string::npos);
+  const Outcome fewer = setup.evaluate(setup.references, setup.write("one.txt", "a\n"));
+  check_error(fewer, 1, "refs.txt");
+  CHECK(fewer.err.find("one.txt") != std::string::npos);
+}

@@ -40,7 +40,7 @@ TEST_CASE("generate: options mean what they mean in the library, sequences follo
     arguments.insert(arguments.begin(), {"generate", "--model", kModel, "--input", input});
     std::vector<std::vector<int>> printed;
     for (const Json& line : json_lines(solo_program(dir, arguments))) {
-      CHECK(line.size() == 2);
+      CHECK(line.size() == 3);
       CHECK(line.at("text").is_null());  // no tokenizer files there
       printed.push_back(line.at("output_ids").get<std::vector<int>>());
     }

@@ -86,6 +86,63 @@ TEST_CASE("what cannot be merged is refused and writes nothing") {
               2, "--output is the folder of --model");
 }
 
+TEST_CASE("an adapter whose start changed the base scores and merges as peft computes it") {
+  SOLO_NEEDS_PROGRAM;
+  const std::filesystem::path starts = golden_dir() / "starts";
+  const Json expected = read_json_file(starts / "expected.json");
+  for (const std::string name : {"pissa-dora", "olora"}) {
+    INFO(name);
+    const TempDir dir;
+    REQUIRE(merge(dir, kModel, starts / name).status == 0);
+    std::ofstream(dir.path() / "started.jsonl")
+        << dump_line({{"input_ids", expected.at("input_ids")}});
+    const Outcome o = solo_program(dir, {"score", "--input", dir.path() / "started.jsonl",
+                                         "--model", dir.path() / "merged", "--json"});
+    CHECK(o.json().at("loss").get<double>() ==
+          Approx(expected.at("adapters").at(name).at("loss").get<double>()).margin(3e-5));
+  }
+}
+
+TEST_CASE("a folder that holds a model and an adapter is never used by half") {
+  SOLO_NEEDS_PROGRAM;
+  const TempDir dir;
+  const std::string both = model_with_tokenizer(dir);
+  std::filesystem::copy(lora("c-attn-r4"), both);
+  std::ofstream(dir.path() / "ids.jsonl") << R"({"input_ids": [5, 9, 200]})";
+  const std::string data = test::train_file(dir);
+  const std::string out = dir.path() / "out";
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"score", "--input", dir.path() / "ids.jsonl"},
+           {"generate", "--prompt", "a"},
+           {"score", "--input", dir.path() / "ids.jsonl", "--adapter", lora("dora")},
+           {"merge", "--adapter", lora("dora"), "--output", out},
+           {"train", "--method", "lora", "--train", data, "--output", out}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--model", both});
+    check_error(solo_program(dir, arguments), 1, "holds a model and an adapter");
+  }
+  CHECK(loss(dir, {"--model", both, "--adapter", both}) ==
+        loss(dir, {"--model", kModel, "--adapter", lora("c-attn-r4")}));
+
+  // Nor is one made.
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& what) {
+    check_error(solo_program(dir, arguments), 1, what);
+  };
+  std::filesystem::create_directories(out);
+  std::filesystem::copy(lora("dora"), out);
+  refused({"train", "--method", "full", "--model", kModel, "--train", data, "--output", out},
+          "the folder holds an adapter");
+  refused({"merge", "--model", kModel, "--adapter", out, "--output", out},
+          "the folder holds an adapter");
+  refused({"pretrain", "--size", "gpt2", "--tokenizer", both, "--train", data, "--output", out},
+          "the folder holds an adapter");
+  std::filesystem::remove(both + "/adapter_config.json");
+  refused({"train", "--method", "solo", "--model", both, "--train", data, "--output", both},
+          "the folder holds a model");
+  refused({"score", "--model", out, "--input", dir.path() / "ids.jsonl"},
+          "the folder is an adapter's");
+}
+
 TEST_CASE("solo tokenizer-train writes a tokenizer that the program reads") {
   SOLO_NEEDS_PROGRAM;
   const TempDir dir;

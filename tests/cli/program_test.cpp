@@ -48,6 +48,47 @@ TEST_CASE("params counts what the published tables count") {
       "trainable params: 294,912 || all params: 124,734,720 || trainable%: 0.2364\n"));
 }
 
+TEST_CASE("the option --target-modules takes names, all-linear or an expression") {
+  SOLO_NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const auto trainable = [&](const std::string& targets, const std::string& excluded = {}) {
+    std::vector<std::string> arguments = {"params", "--size",           "gpt2", "--method", "lora",
+                                          "--json", "--target-modules", targets};
+    if (!excluded.empty()) arguments.insert(arguments.end(), {"--exclude-modules", excluded});
+    const Outcome o = solo_program(dir, arguments);
+    INFO(o.err);
+    REQUIRE(o.status == 0);
+    return o.json().at("trainable").get<int>();
+  };
+  // As peft counts them for r = 8.
+  CHECK(trainable("h.0.attn.c_attn,mlp.c_fc") == 393'216);
+  CHECK(trainable("all-linear") == 1'179'648);
+  CHECK(trainable("All-Linear") == 1'179'648);
+  CHECK(trainable(R"(.*\.h\.(0|1)\.attn\.c_(attn|proj))") == 73'728);
+  CHECK(trainable(R"(.*\.h\.\d{1,2}\.attn\.c_attn)") == 294'912);
+  CHECK(trainable("c_attn", R"(.*\.h\.\d\..*)") == 49'152);
+  check_error(solo_program(dir, {"params", "--size", "gpt2", "--method", "lora", "--target-modules",
+                                 "(c_attn"}),
+              1, "target_modules");
+
+  const std::string model = model_with_tokenizer(dir);
+  const std::string out = dir.path() / "out";
+  const std::string expression = R"(.*\.(0|1)\.attn\.c_attn.*)";
+  const auto train = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"train",       "--model", model,           "--method",
+                                          "lora",        "--train", train_file(dir), "--quiet",
+                                          "--max-steps", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome o = solo_program(dir, arguments);
+    INFO(o.err);
+    CHECK(o.status == 0);
+  };
+  train({"--output", out, "--target-modules", expression});
+  CHECK(read_json_file(dir.path() / "out" / "adapter_config.json").at("target_modules") ==
+        expression);
+  train({"--output", dir.path() / "more", "--adapter", out});
+}
+
 TEST_CASE("tokenize is its own inverse, line by line") {
   SOLO_NEEDS_PROGRAM;
   const test::TempDir dir;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// --recipe lora-e2e and the files of configs/lora-e2e.
-#include "cli/program.hpp"
-
 #include <solo/core/scalar.hpp>
+
+#include "cli/program.hpp"
 
 using namespace solo;
 using test::check_error;

@@ -82,7 +82,7 @@ TEST_CASE("Ctrl-C saves and says how to go on, and the resumed run ends with the
   SOLO_NEEDS_PROGRAM;
   const Setup setup;
   REQUIRE(solo_program(setup.dir, setup.train("whole")).status == 0);
-  for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
     INFO("signal " << signal);
     const std::string name = "parts" + std::to_string(signal);
     const Outcome stopped = interrupted(setup, name, signal);

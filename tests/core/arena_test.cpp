@@ -165,3 +165,5 @@ TEST_CASE("the memory of a step is close to what it has in use, and serves all s
     REQUIRE(arena.reserved() == warm);
   }
 }
+
+static_assert(noexcept(std::declval<solo::Arena&>().reset()), "destructors reset arenas");

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <ctime>
+#include <limits>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -159,6 +160,25 @@ TEST_CASE("an idle pool uses no processor time", "[core]") {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   CHECK(seconds < 0.05);
+}
+
+TEST_CASE("ranges of the largest count follow each other to its end", "[core]") {
+  ThreadPool pool(3);
+  constexpr Index kMost = std::numeric_limits<Index>::max();
+  std::mutex mutex;
+  std::set<std::pair<Index, Index>> ranges;
+  pool.for_ranges(kMost, [&](Index begin, Index end) {
+    const std::scoped_lock lock(mutex);
+    ranges.emplace(begin, end);
+  });
+  REQUIRE(ranges.size() == 3);
+  Index next = 0;
+  for (const auto& [begin, end] : ranges) {
+    CHECK(begin == next);
+    CHECK(end > begin);
+    next = end;
+  }
+  CHECK(next == kMost);
 }
 
 TEST_CASE("a thread count out of range is refused", "[core]") {

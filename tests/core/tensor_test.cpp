@@ -121,3 +121,16 @@ TEST_CASE("shapes are written as Python does", "[core]") {
   CHECK(text({3}) == "(3,)");
   CHECK(text({2, 3}) == "(2, 3)");
 }
+
+TEST_CASE("sizes to calculate with throw instead of overflowing", "[core]") {
+  using solo::CheckedIndex;
+  CHECK((2 * CheckedIndex(3) + 4).value() == 10);
+  CHECK((CheckedIndex(kMax / 2) * 2 + 1).value() == kMax);
+  CHECK(CheckedIndex(1) < CheckedIndex(2));
+  CHECK_THROWS_AS(CheckedIndex(kMax) + 1, solo::ShapeError);
+  CHECK_THROWS_AS(CheckedIndex(kMax / 2 + 1) * 2, solo::ShapeError);
+  CHECK_THROWS_AS(CheckedIndex(0) + -1, solo::ShapeError);
+  CheckedIndex sum = kMax;
+  CHECK_THROWS_AS(sum += 1, solo::ShapeError);
+  CHECK(sum.value() == kMax);
+}

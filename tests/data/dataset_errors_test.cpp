@@ -183,8 +183,8 @@ TEST_CASE("options, formats and kinds of file") {
             .size() == 1);
   CHECK(solo::parse_data_format("csv") == solo::DataFormat::csv);
   CHECK(solo::parse_separator("none") == solo::Separator::none);
-  check_throws<ConfigError>([] { return solo::parse_data_format("tsv"); }, "data.options",
-                            {"'tsv'"});
+  check_throws<ConfigError>([] { return solo::parse_data_format("xml"); }, "data.options",
+                            {"'xml'"});
   check_throws<ConfigError>([] { return solo::parse_separator("bos"); }, "data.options", {"'bos'"});
   for (const char* name : {"fifo.jsonl", "fifo.csv", "fifo.txt"}) {
     REQUIRE(::mkfifo((dir.path() / name).c_str(), 0600) == 0);
@@ -209,5 +209,5 @@ TEST_CASE("a tokenizer without an end of text makes no sequences") {
       [&] {
         return Dataset::from_pairs({{"a", "b"}}, tokenizer);
       },
-      "data.tokenizer", {"<|endoftext|>"});
+      "data.tokenizer", {"the token that ends a text", "eos_token in tokenizer_config.json"});
 }

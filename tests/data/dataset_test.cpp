@@ -50,14 +50,14 @@ Ids join(const std::vector<Ids>& parts) {
 TEST_CASE("prompt, separator, completion with one space, end of text") {
   const Dataset data = read("a.jsonl",
                             "{\"prompt\": \"area : harbour\", \"completion\": \"By the sea.\"}\n"
-                            "{\"completion\": \" By <|endoftext|>\", \"prompt\": \"\"}\r\n\n");
+                            "{\"completion\": \" By it\", \"prompt\": \"\"}\r\n\n");
   REQUIRE(data.size() == 2);
   CHECK(data[0].ids == join({encode("area : harbour"), {-1}, encode(" By the sea."), {-1}}));
   CHECK(data[0].context_length == static_cast<Index>(encode("area : harbour").size()) + 1);
   Ids labels = data[0].ids;
   std::fill_n(labels.begin(), data[0].context_length, kIgnoreIndex);
   CHECK(data[0].labels == labels);
-  CHECK(data[1].ids == join({{-1}, encode(" By <|endoftext|>"), {-1}}));
+  CHECK(data[1].ids == join({{-1}, encode(" By it"), {-1}}));
   CHECK(data[1].context_length == 1);
   CHECK(data.scored_tokens() ==
         data[0].scored_tokens() + static_cast<Index>(data[1].ids.size()) - 1);
@@ -123,7 +123,7 @@ TEST_CASE("LoRA txt: stripped lines, two bars, items after the second are droppe
                             "x||\n");
   CHECK(data[0].ids == join({encode("name : Old Mill"), {-1}, encode(" It is old ."), {-1}}));
   CHECK(data[1].ids == join({encode("name : A "), {-1}, encode(" b "), {-1}}));
-  CHECK(data[2].ids == join({encode("x"), {-1}, encode(" "), {-1}}));
+  CHECK(data[2].ids == join({encode("x"), {-1}, {-1}}));
 }
 
 TEST_CASE("max_length cuts and counts") {

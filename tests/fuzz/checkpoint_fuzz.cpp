@@ -54,11 +54,20 @@ void use(const Checkpoint<float>& checkpoint, const std::filesystem::path& path)
 
 /// The file's tensors and metadata with the checksums that a writer would give them.
 void seal(const SafetensorsFile& file, const std::filesystem::path& path) {
-  std::map<std::string, Checksum> checksums = {{"m", {}}, {"v", {}}, {"value", {}}};
+  std::map<std::string, Checksum> checksums = {{"log", {}}, {"m", {}}, {"v", {}}, {"value", {}}};
   std::vector<std::vector<float>> values;
+  std::vector<std::vector<double>> logs;
+  logs.reserve(file.tensors().size());
   std::vector<TensorRef> refs;
   values.reserve(file.tensors().size());
   for (const TensorInfo& info : file.tensors()) {
+    if (info.name.starts_with("log.")) {
+      std::vector<double>& data = logs.emplace_back(static_cast<std::size_t>(info.size()));
+      file.read<double>(info, data);
+      refs.push_back({info.name, info.shape, std::span<const double>(data), DType::float64});
+      checksums.at("log").update(std::as_bytes(std::span<const double>(data)));
+      continue;
+    }
     std::vector<float>& data = values.emplace_back(static_cast<std::size_t>(info.size()));
     file.read<float>(info, data);
     refs.push_back({info.name, info.shape, std::span<const float>(data)});

@@ -11,6 +11,8 @@
 #include "adapters/conformance_cases.hpp"
 #include "fuzz/fuzz.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <iostream>
 
 namespace {
@@ -105,6 +107,16 @@ void write_models(const Seeds& seeds) {
   seeds.add("tied", concat(text, kMark, tensors));
   seeds.add("generation-config",
             concat(text, kMark, R"({"eos_token_id": [1, 2, 7]})", kMark, tensors));
+  seeds.add("generation-settings",
+            concat(text, kMark,
+                   R"({"max_new_tokens": 5, "max_length": null, "min_length": 2, )"
+                   R"("stop_strings": ["a", "b"], "early_stopping": "never", "num_beams": )"
+                   R"(10000000, "sequence_bias": [[[1, 2], -2.5]], "bad_words_ids": [[1], )"
+                   R"([2, 1]], "forced_bos_token_id": 1, "forced_eos_token_id": [2], )"
+                   R"("exponential_decay_length_penalty": [3, 1.5], "suppress_tokens": [-1, )"
+                   R"(9], "top_h": 0.5, "renormalize_logits": true, "watermarking_config": )"
+                   R"({"bias": 2.5}, "chat_format": "x"})",
+                   kMark, tensors));
   config.tie_word_embeddings = false;
   config.n_inner = 3;
   config.activation_function = Activation::relu;
@@ -125,9 +137,17 @@ void write_models(const Seeds& seeds) {
     index +=
         concat(index.empty() ? "" : ",", '"', info.name, "\":\"", "ab"[shard], ".safetensors\"");
   }
+  std::vector<TensorRef> wrapped;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    shards[i % 2][i / 2].data = std::span<const float>(values[i]);
+    TensorRef& tensor = shards[i % 2][i / 2];
+    tensor.data = std::span<const float>(values[i]);
+    wrapped.push_back(tensor);
+    const bool embedding = tensor.name == "transformer.wte.weight";
+    wrapped.back().name = concat("_orig_mod.", embedding ? "lm_head.weight" : tensor.name);
   }
+  write_safetensors(folder.path("a"), wrapped);
+  seeds.add("wrapped-head-only", concat(text, kMark, read_text_file(folder.path("a"))));
+  seeds.add("lfs-pointer", concat(text, kMark, "version https://git-lfs.github.com/spec/v1\n"));
   write_safetensors(folder.path("a"), shards[0]);
   write_safetensors(folder.path("b"), shards[1]);
   seeds.add("shards",
@@ -153,6 +173,18 @@ void write_adapters(const Seeds& seeds) {
     std::erase(name, ',');
     seeds.add(name, text);
   }
+  for (const std::string start : {"pissa", "olora", "orthogonal", "corda"}) {
+    LoraConfig config{.r = 2, .target_modules = {"attn.c_proj"}};
+    model.add_adapter("a", config);
+    test::disturb(model.adapter("a").parameters(), 0.25, 7);
+    model.save_adapter("a", folder.path());
+    model.delete_adapter("a");
+    Json json = read_json_file(folder.path(kAdapterConfigFile));
+    json["init_lora_weights"] = start;
+    json["loftq_config"] = nullptr;
+    seeds.add("lora-" + start,
+              concat(dump_sorted(json), kMark, read_text_file(folder.path(kAdapterTensorFile))));
+  }
 }
 
 void write_tokenizers(const Seeds& seeds) {
@@ -168,6 +200,26 @@ void write_tokenizers(const Seeds& seeds) {
              R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},)"
              R"("model":{"type":"BPE","vocab":)",
              vocab, R"(,"merges":["\u0120 a",["h","e"],"l l","he ll","hell o"]}})", kMark, text));
+}
+
+void write_tokenizer_folders(const Seeds& seeds) {
+  const std::string text = "a  <p> hello<m>\n he<|endoftext|>";
+  const auto folder = [&](std::string_view config, std::string_view map, std::string_view added) {
+    return concat(config, kMark, map, kMark, added, kMark, text);
+  };
+  seeds.add(
+      "decoder",
+      folder(R"({"tokenizer_class":"GPT2Tokenizer","add_prefix_space":true,"pad_token":"<p>",)"
+             R"("added_tokens_decoder":{"258":{"content":"<|endoftext|>","special":true},)"
+             R"("259":{"content":"<p>","lstrip":true,"rstrip":true,"single_word":true,)"
+             R"("normalized":false,"special":true},"260":{"content":"he"}}})",
+             R"({"eos_token":"<m>"})", R"({"<m>":259})"));
+  seeds.add("older", folder(R"({"add_bos_token":true,"add_eos_token":true,)"
+                            R"("additional_special_tokens":["<m>"],"split_special_tokens":false})",
+                            R"({"eos_token":{"content":"<p>","lstrip":true},"unk_token":null})",
+                            R"({"<p>":259,"<m>":260})"));
+  seeds.add("extra",
+            folder(R"({"extra_special_tokens":{"a_token":"<p>"},"b_token":"<m>"})", "", ""));
 }
 
 void write_encodings(const Seeds& seeds) {
@@ -193,6 +245,16 @@ void write_rows(const Seeds& seeds) {
   seeds.add("bom.txt",
             "\x02\xEF\xBB\xBF"
             "a||b\r\n");
+}
+
+void write_chats(const Seeds& seeds) {
+  const std::string chat =
+      R"({"messages": [{"role": "user", "content": "a b"}, {"content": "c", "role": "assistant"}]})";
+  seeds.add("list.json", std::string("\0", 1) + "[" + chat + ",\n" + chat + "]");
+  seeds.add("lines.jsonl", "\x09" + chat + "\n{\"instruction\": \"a\", \"output\": \"b\"}\n");
+  seeds.add("columns.jsonl", "\x21{\"id\": [1, {\"q\": 2}], \"q\": \"a\", \"a\": \"b\"}\n");
+  seeds.add("table.tsv", "\x12instruction\tinput\toutput\r\na \"b\"\tc\t\"d\te\"\r\n");
+  seeds.add("plain.txt", "\x83\xEF\xBB\xBFone two three\n\nfour five six\n");
 }
 
 void write_checkpoints(const Seeds& seeds) {
@@ -238,8 +300,10 @@ int main(int argc, char** argv) {
   write_models({root, "model"});
   write_adapters({root, "adapter"});
   write_tokenizers({root, "tokenizer"});
+  write_tokenizer_folders({root, "tokenizer_folder"});
   write_encodings({root, "encode"});
   write_rows({root, "rows"});
+  write_chats({root, "chat"});
   write_checkpoints({root, "checkpoint"});
   return 0;
 }

@@ -5,16 +5,29 @@
 
 #include "fuzz/fuzz.hpp"
 
+#include <algorithm>
+
 namespace {
 
 using namespace solo;
+
+/// Whether no added token takes white space away or is written in another way than its bytes.
+bool keeps_text(const Tokenizer& tokenizer) {
+  const auto& added = tokenizer.added_tokens();
+  return !tokenizer.add_prefix_space() && tokenizer.prefix_ids().empty() &&
+         tokenizer.suffix_ids().empty() &&
+         std::all_of(added.begin(), added.end(), [&](const AddedToken& token) {
+           return !token.lstrip && !token.rstrip && tokenizer.token(token.id) == token.content;
+         });
+}
 
 void encode(const Tokenizer& tokenizer, std::string_view text) {
   for (const bool special : {false, true}) {
     const std::vector<int> ids = tokenizer.encode(text, {.special_tokens = special});
     std::string joined;
     for (const int id : ids) joined += tokenizer.token(id);  // throws beyond the vocabulary
-    fuzz::require(joined == text && tokenizer.decode(ids) == text, "decode(encode(x)) is x");
+    fuzz::require(joined == tokenizer.decode(ids), "decode joins the tokens");
+    fuzz::require(joined == text || !keeps_text(tokenizer), "decode(encode(x)) is x");
   }
 }
 

@@ -62,9 +62,8 @@ void check_steps(double step) {
   ThreadPool pool(2);
   detail::DecodingRules rules;
   rules.num_beams = static_cast<Index>(kBeams);
-  const GenerateOptions options;
-  const detail::StopRule stop({}, options);
-  detail::BeamSearch<T> search({rules, stop, pool}, {1, 2}, 20);
+  const detail::StopRule stop(rules, nullptr);
+  detail::BeamSearch<T> search({rules, stop, pool}, {1, 2}, {.tokens = 20});
   AllCandidates<T> expected{{0.0}};
   Index rows = 1;
   for (std::uint64_t i = 0; i < 8; ++i) {

@@ -56,6 +56,7 @@ struct Settings {
     r.length_penalty = length_penalty;
     r.no_repeat_ngram_size = ngram;
     r.repetition_penalty = repetition_penalty;
+    r.end_tokens = end;
     return r;
   }
 };
@@ -65,9 +66,8 @@ template <class T>
 Run<T> run(const Settings& settings, const Logits<T>& logits) {
   ThreadPool pool(2);
   const detail::DecodingRules rules = settings.rules();
-  const GenerateOptions options;
-  const detail::StopRule stop(settings.end, options);
-  detail::LoraBeamSearch<T> search({rules, stop, pool}, {1, 2, 3}, settings.length);
+  const detail::StopRule stop(rules, nullptr);
+  detail::LoraBeamSearch<T> search({rules, stop, pool}, {1, 2, 3}, {.tokens = settings.length});
   Run<T> result;
   std::vector<std::vector<int>> histories = {{}};
   while (!histories.empty()) {
@@ -89,7 +89,7 @@ Run<T> run(const Settings& settings, const Logits<T>& logits) {
     result.chosen.push_back(search.chosen());
   }
   result.score = search.best_score();
-  result.ids = search.results().at(0);
+  result.ids = search.results().at(0).ids;
   return result;
 }
 

@@ -12,8 +12,9 @@ namespace {
 /// The number of the token with which the text, cut into tokens, ends; -1: it does not.
 int end_of(const std::string& text, const std::vector<std::string>& stop_strings) {
   const Tokenizer tokenizer = test::tiny_tokenizer();
-  const GenerateOptions options = {.stop_strings = stop_strings, .tokenizer = &tokenizer};
-  const detail::StopRule rule({}, options);
+  detail::DecodingRules rules;
+  rules.stop_strings = stop_strings;
+  const detail::StopRule rule(rules, &tokenizer);
   const std::vector<int> ids = tokenizer.encode(text);
   for (std::size_t i = 1; i <= ids.size(); ++i) {
     if (rule.ended(std::span(ids).first(i))) return static_cast<int>(i) - 1;
@@ -55,7 +56,9 @@ TEST_CASE("stop strings are compared by bytes: a character may span tokens") {
 }
 
 TEST_CASE("end tokens end a sequence, whatever the strings") {
-  const detail::StopRule rule({7, 9}, {});
+  detail::DecodingRules rules;
+  rules.end_tokens = {7, 9};
+  const detail::StopRule rule(rules, nullptr);
   CHECK(rule.is_end_token(9));
   CHECK_FALSE(rule.is_end_token(8));
   CHECK(rule.ended(std::vector<int>{1, 7}));

@@ -132,7 +132,10 @@ def make_warped():
                     {"min_p": 0.3, "temperature": 1.5}, {"top_k": 20, "top_p": 0.8, "min_p": 0.1, "temperature": 0.8},
                     {"repetition_penalty": 2.0, "top_k": 10}, {"no_repeat_ngram_size": 2, "top_k": 4, "temperature": 0.7},
                     {"num_beams": 3, "top_k": 1}, {"num_beams": 3, "top_k": 0, "top_p": 0.01},
-                    {"num_beams": 3, "top_k": 0, "min_p": 1.0}, {"num_beams": 2, "eos_token_ids": [7, 9], "top_k": 1}):
+                    {"num_beams": 3, "top_k": 0, "min_p": 1.0}, {"num_beams": 2, "eos_token_ids": [7, 9], "top_k": 1},
+                    {"typical_p": 0.3}, {"top_k": 0, "typical_p": 0.9, "temperature": 0.7}, {"num_beams": 3, "typical_p": 0.05},
+                    {"epsilon_cutoff": 0.02}, {"num_beams": 3, "top_k": 0, "epsilon_cutoff": 0.9}, {"top_k": 0, "eta_cutoff": 0.01},
+                    {"eta_cutoff": 0.3, "temperature": 2.0}, {"top_k": 0, "top_h": 0.4}, {"top_h": 0.8, "temperature": 0.6}):
         while True:
             prompt = random_ids(g, 8, 511)
             rows = [first_scores(model, prompt, options) for model in prepared]
@@ -144,6 +147,50 @@ def make_warped():
     write_case({"kind": "warped", "name": "tiny-gpt2", "model": "tiny-gpt2", "runs": out})
 
 
+def make_settings():
+    """Continuations where generation_config.json says everything."""
+    prepared, runs, g = models(), [], generator(7000)
+
+    def all_of(prompt, fields):
+        ids, out = torch.tensor([prompt]), []
+        for model in prepared:
+            model.generation_config = GenerationConfig(pad_token_id=0, **fields)
+            rows = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))
+            ends = {"eos_token_ids": fields.get("eos_token_id", [])}
+            out.append([new_ids(row[len(prompt):].tolist(), ends) for row in rows])
+        return out
+
+    def add(prompt, fields):
+        outputs = all_of(prompt, fields)
+        if all(o == outputs[0] for o in outputs):
+            runs.append({"prompt": prompt, "config": fields, "output_ids": outputs[0]})
+
+    for length in (1, 4, 7):
+        prompt = random_ids(g, length, 511)
+        free = all_of(prompt, {"max_new_tokens": 12})[0][0]
+        end = [free[2]]
+        for beams in ({}, {"num_beams": 3}):
+            for fields in (
+                    {"min_new_tokens": 5}, {"min_length": length + 7}, {"min_length": length + 7, "min_new_tokens": 3},
+                    {"bad_words_ids": [[free[0]], [free[1], free[2]], end]},
+                    {"bad_words_ids": [[prompt[-1], free[0]], [3, 4, 5]]},
+                    {"suppress_tokens": [free[0], free[1], 9999, -1]}, {"begin_suppress_tokens": [free[0]]},
+                    {"begin_suppress_tokens": [free[1]], "forced_bos_token_id": 17},
+                    {"forced_eos_token_id": 7, "min_new_tokens": 12},
+                    {"exponential_decay_length_penalty": [2, 1.5], "min_new_tokens": 2},
+                    {"sequence_bias": [[[free[0]], -3.0], [[free[0], free[1]], -2.5], [[100], 4.0], [[100, 101], 9.0]]},
+                    {"renormalize_logits": True, "repetition_penalty": 1.6, "no_repeat_ngram_size": 2},
+                    {"sequence_bias": [[[100], 1.5]], "repetition_penalty": 1.4, "suppress_tokens": [5]}):
+                add(prompt, {"max_new_tokens": 12, "eos_token_id": end, **beams, **fields})
+            add(prompt, {"max_length": length + 6, **beams})
+        for early_stopping in (True, False, "never"):
+            for penalty in (1.0, -1.0, 2.5, 0.0):
+                add(prompt, {"max_new_tokens": 20, "num_beams": 4, "num_return_sequences": 2,
+                             "eos_token_id": [free[2], free[5]], "early_stopping": early_stopping, "length_penalty": penalty})
+    write_case({"kind": "settings", "name": "tiny-gpt2", "model": "tiny-gpt2", "runs": runs})
+
+
 def make():
     make_runs()
     make_warped()
+    make_settings()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes every committed golden of this folder. See README.md.
 
-    SOLO_SHARED_DIR=../shared python tests/golden/make_goldens.py [base lora solo train generate decode mini]
+    SOLO_SHARED_DIR=../shared python tests/golden/make_goldens.py [base lora starts solo train generate decode mini]
 
 Everything follows from seeds; the versions used are printed and written to versions.json.
 """
@@ -20,7 +20,7 @@ import torch
 
 from gold_common import ROOT, SHARED, write_json, write_manifest
 
-PARTS = ("base", "lora", "solo", "train", "generate", "decode", "mini")
+PARTS = ("base", "lora", "starts", "solo", "train", "generate", "decode", "mini")
 
 
 def main():

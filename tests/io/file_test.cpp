@@ -8,8 +8,12 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
+#include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -256,19 +260,41 @@ TEST_CASE("file: what cannot be replaced stays, and nothing else is left", "[fil
 
 TEST_CASE("file: what a killed process left is removed, and nothing else", "[file]") {
   const solo::test::TempDir dir;
+  // Killed while it writes.
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
-  ::waitpid(child, nullptr, 0);  // a number that no process has now
-  const fs::path stale = dir.path() / solo::concat(".solo-tmp-", child, "-0");
-  const fs::path own = dir.path() / solo::concat(".solo-tmp-", ::getpid(), "-3");
-  const fs::path odd = dir.path() / ".solo-tmp-x-1";
-  const fs::path other = dir.path() / solo::concat("solo-tmp-", child, "-0");
-  for (const fs::path& path : {stale, own, odd, other}) write_raw(path, "x");
-  solo::remove_stale_temporaries(dir.path());
-  CHECK_FALSE(fs::exists(stale));
-  CHECK(fs::exists(own));
-  CHECK(fs::exists(odd));
-  CHECK(fs::exists(other));
+  if (child == 0) {
+    const auto left = std::make_unique<solo::AtomicFile>(dir.path() / "left");
+    ::raise(SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  const auto temporaries = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(dir.path())) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(".solo-tmp-")) names.insert(name);
+    }
+    return names;
+  };
+  REQUIRE(temporaries().size() == 1);
+  const std::string stale = *temporaries().begin();
+  // The same process's name on another host; one of a living process; files of other names.
+  const std::string foreign =
+      solo::concat(".solo-tmp-1", std::string_view(stale).substr(std::strlen(".solo-tmp-")));
+  write_raw(dir.path() / foreign, "x");
+  const auto other = dir.path() / "solo-tmp-1-2";
+  write_raw(other, "x");
+  {
+    solo::AtomicFile alive(dir.path() / "alive");
+    CHECK(temporaries().size() == 3);
+    solo::remove_stale_temporaries(dir.path());
+    CHECK(temporaries().size() == 2);
+    CHECK(temporaries().count(stale) == 0);
+    CHECK(temporaries().count(foreign) == 1);
+    CHECK(fs::exists(other));
+    alive.write("all");
+    alive.commit();
+  }
+  CHECK(read_raw(dir.path() / "alive") == "all");
   solo::remove_stale_temporaries(dir.path() / "none");
 }
 

@@ -234,4 +234,32 @@ TEST_CASE("products with packed bfloat16: same bits for any threads, alone and i
   }
 }
 
+TEST_CASE("bfloat16 products take a left side strided either way", "[kernels]") {
+  ThreadPool pool(2);
+  for (const Isa isa : available_isas()) {
+    const ScopedIsa use(isa);
+    for (const Sizes size : {Sizes{1, 40, 70}, Sizes{3, 33, 31}, Sizes{20, 64, 1100}}) {
+      const Stored<float> columns(size.m, size.k, true, 7);
+      Stored<float> rows(size.m, size.k, false, 7);  // the same matrix, row by row
+      for (Index i = 0; i < size.m; ++i) {
+        for (Index k = 0; k < size.k; ++k) {
+          rows.values[static_cast<std::size_t>(i * rows.stride + k)] =
+              static_cast<float>(columns.at(i, k));
+        }
+      }
+      const PackedMatrix<float> b = packed(Stored<float>(size.k, size.n, false, 8), true);
+      const PackedMatrix<float> bt = packed(Stored<float>(size.n, size.k, false, 9), true);
+      for (const Operand<float>& right : {b.operand(), bt.operand().transposed()}) {
+        std::vector<float> by_columns(static_cast<std::size_t>(size.m * size.n));
+        std::vector<float> by_rows(by_columns.size());
+        gemm<float>(pool,
+                    {.a = columns.operand(), .b = right, .c = {by_columns.data(), size.m, size.n}});
+        gemm<float>(pool, {.a = rows.operand(), .b = right, .c = {by_rows.data(), size.m, size.n}});
+        CAPTURE(to_string(isa), size.m, size.n, size.k);
+        CHECK(by_columns == by_rows);
+      }
+    }
+  }
+}
+
 }  // namespace

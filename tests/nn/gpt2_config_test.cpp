@@ -4,6 +4,7 @@
 #include <solo/nn/gpt2_config.hpp>
 
 #include "io/io_test_support.hpp"
+#include "support/bad_input.hpp"
 #include "support/catch.hpp"
 #include "support/shared.hpp"
 #include "support/temp_dir.hpp"
@@ -111,7 +112,12 @@ TEST_CASE("gpt2 config: activations", "[gpt2_config]") {
   };
   CHECK(read("gelu_new") == Activation::gelu_new);
   CHECK(read("gelu_pytorch_tanh") == Activation::gelu_new);
+  CHECK(read("gelu_python_tanh") == Activation::gelu_new);
+  CHECK(read("gelu_fast") == Activation::gelu_new);
+  CHECK(read("gelu_accurate") == Activation::gelu_new);
   CHECK(read("gelu") == Activation::gelu);
+  CHECK(read("gelu_python") == Activation::gelu);
+  CHECK(read("swish") == Activation::silu);
   CHECK(read("relu") == Activation::relu);
   CHECK(read("silu") == Activation::silu);
 }
@@ -176,7 +182,8 @@ TEST_CASE("gpt2 config: what is refused, by name", "[gpt2_config]") {
       {R"({"activation_function": null})", "FormatError json.type",
        "activation_function: expected a string"},
       {R"({"activation_function": "tanh"})", "ConfigError config.value", "found 'tanh'"},
-      {R"({"activation_function": "swish"})", "ConfigError config.value", "found 'swish'"},
+      {R"({"activation_function": "quick_gelu"})", "ConfigError config.value",
+       "found 'quick_gelu'"},
       {R"({"add_cross_attention": true})", "ConfigError config.value",
        "add_cross_attention: expected false"},
       {R"({"model_type": "llama"})", "ConfigError config.value",
@@ -292,4 +299,19 @@ TEST_CASE("gpt2 config: gpt2-mini", "[gpt2_config]") {
   CHECK(c.n_layer == 12);
   CHECK(c.eos_token_id == 8191);
   CHECK(c.resid_pdrop == 0.0);
+}
+
+TEST_CASE("parameters are counted or refused, never counted wrong") {
+  CHECK(GPT2Config{}.parameter_count() == 124439808);
+  CHECK(GPT2Config{.n_inner = 1000}.parameter_count() == 124439808 - 12 * (2 * 768 + 1) * 2072);
+  CHECK(GPT2Config{.tie_word_embeddings = false}.parameter_count() == 124439808 + 50257 * 768);
+  constexpr auto kMost = std::numeric_limits<solo::Index>::max();
+  for (const GPT2Config& config :
+       {GPT2Config{.n_embd = solo::Index{1} << 24, .n_layer = 4096, .n_head = 4096},
+        GPT2Config{.n_embd = kMost}, GPT2Config{.vocab_size = kMost}, GPT2Config{.n_layer = kMost},
+        GPT2Config{.n_layer = -1}, GPT2Config{.n_positions = kMost},
+        GPT2Config{.n_inner = kMost}}) {
+    solo::test::check_throws<solo::ShapeError>([&] { return config.parameter_count(); },
+                                               "shape.overflow", {});
+  }
 }

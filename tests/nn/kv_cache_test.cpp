@@ -125,7 +125,7 @@ TEST_CASE("blocks that no sequence uses any more are used again") {
   CHECK(cache.length(1) == 50);
   cache.reorder(std::vector<Index>{1});
   CHECK(cache.sequences() == 1);
-  cache.prepare(3, 9);
-  CHECK(cache.blocks() == 9);
+  cache.prepare(3, 6);
+  CHECK(cache.blocks() == 6);
   CHECK(cache.length(0) == 50);
 }

@@ -142,6 +142,61 @@ TEST_CASE("a head that equals wte is tied, another one is used") {
   CHECK(GPT2<float>::from_pretrained(saved.path()).logits({4, 5}) == untied.logits({4, 5}));
 }
 
+TEST_CASE("a tied matrix under the head's name alone is the embedding") {
+  Folder f;
+  const Matrix<float> logits = f.load().logits({4, 5});
+  f.tensors["lm_head.weight"] = f.tensors["transformer.wte.weight"];
+  f.tensors.erase("transformer.wte.weight");
+  f.write();
+  const GPT2<float> model = f.load();
+  CHECK(model.config().tie_word_embeddings);
+  CHECK(model.logits({4, 5}) == logits);
+  f.replace_in_config("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");
+  CHECK(contains(f.failure(), {"model.missing", "'transformer.wte.weight'"}));
+}
+
+TEST_CASE("what torch.compile and DataParallel put before names is left out") {
+  const Tensors plain = Folder().tensors;
+  Folder f;
+  const Matrix<float> logits = f.load().logits({4, 5});
+  for (const std::string prefix : {"_orig_mod.", "module.", "module._orig_mod."}) {
+    f.tensors.clear();
+    for (const auto& [name, t] : plain) f.tensors[prefix + name] = t;
+    f.tensors[prefix + "lm_head.weight"] = f.tensors[prefix + "transformer.wte.weight"];
+    f.write();
+    CHECK(f.load().logits({4, 5}) == logits);
+  }
+  f.tensors.clear();
+  for (const auto& [name, t] : plain) f.tensors["model." + name] = t;
+  f.write();
+  CHECK(contains(f.failure(),
+                 {"model.prefix", "'model.transformer.wpe.weight'", "found 'model.transformer.'"}));
+  f.tensors = plain;
+  f.tensors["wpe.weight"] = f.tensors["transformer.wpe.weight"];
+  f.write();
+  CHECK(contains(f.failure(), {"model.prefix", "'transformer.wpe.weight'", "'wpe.weight'"}));
+}
+
+TEST_CASE("heads of other tasks are named") {
+  Folder f;
+  f.tensors["score.weight"] = {{2, 4}, std::vector<float>(8)};
+  f.tensors["v_head.summary.weight"] = {{1, 4}, std::vector<float>(4)};
+  f.write();
+  const std::string message = f.failure();
+  CHECK(contains(message, {"model.extra", "'score.weight'", "'v_head.summary.weight'", "head"}));
+  CHECK(message.find("prefix") == std::string::npos);
+}
+
+TEST_CASE("an adapter in the model's folder is refused unless it is ignored") {
+  Folder f;
+  std::ofstream(f.path() / "adapter_config.json") << "{}";
+  CHECK(contains(f.failure(), {"model.adapter", "adapter_config.json", "--adapter"}));
+  const auto model = GPT2<float>::from_pretrained(f.path(), {.threads = 1, .ignore_adapter = true});
+  CHECK(model.logits({4, 5}) == GPT2<float>(kTiny, {.threads = 1}).logits({4, 5}));
+  std::filesystem::remove(f.path() / "config.json");
+  CHECK(contains(f.failure(), {"io.open", "config.json", "the folder is an adapter's"}));
+}
+
 TEST_CASE("missing, extra, misshapen and mixed tensors are named") {
   Folder f;
   SECTION("missing") {

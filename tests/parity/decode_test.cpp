@@ -41,6 +41,14 @@ solo::GenerateOptions options_of(const solo::Json& json, const solo::Tokenizer& 
       options.top_p = value.get<double>();
     } else if (key == "min_p") {
       options.min_p = value.get<double>();
+    } else if (key == "typical_p") {
+      options.typical_p = value.get<double>();
+    } else if (key == "epsilon_cutoff") {
+      options.epsilon_cutoff = value.get<double>();
+    } else if (key == "eta_cutoff") {
+      options.eta_cutoff = value.get<double>();
+    } else if (key == "top_h") {
+      options.top_h = value.get<double>();
     } else if (key == "stop_strings") {
       options.stop_strings = value.get<std::vector<std::string>>();
       options.tokenizer = &tokenizer;
@@ -51,15 +59,14 @@ solo::GenerateOptions options_of(const solo::Json& json, const solo::Tokenizer& 
   return options;
 }
 
-/// The model of a case; its end tokens are those that the file says, several among them.
+/// The model of a case, with this generation_config.json.
 template <class T>
-solo::GPT2<T> model_with_ends(const std::filesystem::path& folder, const solo::Json& ends) {
+solo::GPT2<T> model_with(const std::filesystem::path& folder, const solo::Json& generation_config) {
   const solo::test::TempDir copy;
   for (const char* name : {"config.json", "model.safetensors"}) {
     std::filesystem::copy(folder / name, copy.path() / name);
   }
-  std::ofstream(copy.path() / "generation_config.json")
-      << R"({"eos_token_id": )" << ends.dump() << '}';
+  std::ofstream(copy.path() / "generation_config.json") << generation_config.dump();
   return solo::GPT2<T>::from_pretrained(copy.path(), {.threads = 1});
 }
 
@@ -79,12 +86,29 @@ TEMPLATE_TEST_CASE("decode: ids are those of transformers", "[parity]", float, d
       const solo::Json ends = run.at("options").value("eos_token_ids", solo::Json::array());
       const auto expected = run.at("output_ids").template get<std::vector<std::vector<int>>>();
       if (ends.size() > 1) {
-        CHECK(solo::generate_ids(model_with_ends<TestType>(c.folder("model"), ends), prompts,
-                                 options) == expected);
+        CHECK(solo::generate_ids(model_with<TestType>(c.folder("model"), {{"eos_token_id", ends}}),
+                                 prompts, options) == expected);
       } else {
         options.eos_token_id = ends.empty() ? -1 : ends.front().template get<int>();
         CHECK(solo::generate_ids(model, prompts, options) == expected);
       }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("settings: generation_config.json acts as in transformers", "[parity]", float,
+                   double) {
+  for (const auto& c : solo::test::golden_cases("settings")) {
+    CHECK(c.json.at("runs").size() >= 80);
+    for (const solo::Json& run : c.json.at("runs")) {
+      INFO("prompt " << run.at("prompt").dump() << ", config " << run.at("config").dump());
+      const std::vector<std::vector<int>> prompts = {
+          run.at("prompt").template get<std::vector<int>>()};
+      CHECK(solo::generate_ids(model_with<TestType>(c.folder("model"), run.at("config")), prompts,
+                               {.eos_token_id = run.at("config").contains("eos_token_id")
+                                                    ? std::optional<int>()
+                                                    : std::optional<int>(-1)}) ==
+            run.at("output_ids").template get<std::vector<std::vector<int>>>());
     }
   }
 }
@@ -108,7 +132,7 @@ TEMPLATE_TEST_CASE("warped: the probabilities of the first token are those of tr
       std::vector<TestType> scores(logits.row(logits.rows() - 1).begin(),
                                    logits.row(logits.rows() - 1).end());
       if (rules.num_beams > 1) solo::detail::log_softmax<TestType>(scores);
-      solo::detail::process_scores<TestType>(scores, prompt, rules);
+      solo::detail::process_scores<TestType>(scores, {prompt, 0}, rules);
       solo::detail::warp_scores<TestType>(scores, rules);
       solo::detail::log_softmax<TestType>(scores);
       std::vector<int> tokens;

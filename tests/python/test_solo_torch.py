@@ -9,6 +9,7 @@ import tempfile
 import unittest
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.filterwarnings("ignore")
@@ -18,6 +19,8 @@ sys.path[:0] = [str(ROOT / "python"), str(GOLDEN)]
 
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer
 from transformers.utils import logging
 
 import solo_torch
@@ -268,6 +271,35 @@ class Folder(unittest.TestCase):
             solo_torch.load(base(), self.folder)
         with self.assertRaisesRegex(ValueError, "already"):
             solo_torch.load(load("solo/raw"), GOLDEN / "solo" / "raw")
+
+
+class EndTokens(unittest.TestCase):
+    """The end that training wrote, the tokenizer's and the model's."""
+
+    def ends(self, stop, own, trained):
+        model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=stop))
+        return solo_torch.end_tokens(model, SimpleNamespace(eos_token_id=own), trained)
+
+    def test_what_was_written_is_waited_for(self):
+        self.assertEqual(self.ends(511, 511, {}), (511, [511]))
+        self.assertEqual(self.ends(511, 511, {"eos_token_id": 0}), (0, [0, 511]))
+        self.assertEqual(self.ends([511, 0], 511, {"eos_token_id": 0}), (0, [511, 0]))
+        self.assertEqual(self.ends(511, 0, {"eos_token_id": None}), (0, [511]))
+        self.assertEqual(self.ends([5, 6], None, {}), (5, [5, 6]))
+        self.assertEqual(self.ends(None, None, {}), (None, []))
+
+    def test_prompts_are_read_as_in_training(self):
+        tokenizer = AutoTokenizer.from_pretrained(GOLDEN / "text" / "tiny-bpe", tokenizer_type="gpt2")
+        text = "a<|endoftext|>"
+        self.assertEqual(solo_torch.prompt_ids(text, tokenizer, {}, "eos", 7), [64, 511, 7])
+        letters = solo_torch.prompt_ids(text, tokenizer, {"special_tokens": False}, "none", 7)
+        self.assertNotIn(511, letters)
+        tokenizer._tokenizer.post_processor = TemplateProcessing(
+            single="<|endoftext|> $A <|endoftext|>", special_tokens=[("<|endoftext|>", 511)])
+        self.assertEqual(solo_torch.prompt_ids("a", tokenizer, {}, "eos", 511), [511, 64, 511])
+        self.assertEqual(solo_torch.prompt_ids("a", tokenizer, {}, "none", 511), [511, 64])
+        with self.assertRaisesRegex(ValueError, "end token"):
+            solo_torch.prompt_ids(text, tokenizer, {}, "eos", None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <solo/adapters/adapters.hpp>
 #include <solo/autograd/functions.hpp>
 
 #include "support/catch.hpp"
@@ -150,4 +151,44 @@ TEST_CASE("only the active adapter trains, and its schedule counts optimizer ste
   for (const solo::Parameter<float>* p : model.parameters()) CHECK_FALSE(p->has_grad());
   CHECK(model.adapter("idle").parameters()[0]->value().span()[0] == 0.0F);
   CHECK_FALSE(model.adapter("idle").parameters()[0]->has_grad());
+}
+
+TEST_CASE("a callback cannot change the adapters of the training", "[train]") {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  model.add_adapter("b", solo::LoraConfig{.r = 1});
+  model.add_adapter("a", solo::LoraConfig{.r = 1});
+  using Model = solo::GPT2<float>;
+  using Call = void (*)(Model&);
+  const std::vector<Call> calls = {[](Model& m) { m.set_adapter("b"); },
+                                   [](Model& m) { m.delete_adapter("a"); },
+                                   [](Model& m) { m.delete_adapter("b"); },
+                                   [](Model& m) { m.add_adapter("c", solo::LoraConfig{.r = 1}); },
+                                   [](Model& m) { m.load_adapter("c", "none"); },
+                                   [](Model& m) { m.merge_adapter("a"); },
+                                   [](Model& m) { m.unmerge_adapter("a"); },
+                                   [](Model& m) { m.disable_adapters(); },
+                                   [](Model& m) { m.enable_adapters(); }};
+  for (const Call call : calls) {
+    solo::Trainer trainer(model, {.max_steps = 3, .batch_size = 4, .learning_rate = 0.01});
+    trainer.on_step([&](const solo::StepInfo&) { call(model); });
+    std::string id = "no error";
+    try {
+      trainer.train(tiny_data());
+    } catch (const solo::ConfigError& error) {
+      id = error.id();
+    }
+    CHECK(id == "adapter.held");
+  }
+  // Caught in the callback, the training goes on as if nothing had been asked.
+  solo::Trainer trainer(model, {.max_steps = 3, .batch_size = 4, .learning_rate = 0.01});
+  trainer.on_step([&](const solo::StepInfo&) {
+    try {
+      model.set_adapter("b");
+    } catch (const solo::ConfigError&) {
+    }
+  });
+  CHECK(trainer.train(tiny_data()).steps == 3);
+  CHECK(model.active_adapter() == "a");
+  model.delete_adapter("a");  // afterwards they may
+  model.set_adapter("b");
 }

@@ -4,6 +4,7 @@
 #include <solo/io/safetensors.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/train/checkpoint.hpp>
+#include <solo/train/train_log.hpp>
 
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
@@ -81,6 +82,11 @@ void check_round_trip() {
   const solo::Checkpoint<T> read = solo::read_checkpoint<T>(path);
   CHECK(read.run == small.run);
   CHECK(read.state.to_json() == small.state.to_json());
+  REQUIRE(read.state.log_history.size() == small.state.log_history.size());
+  for (std::size_t i = 0; i < read.state.log_history.size(); ++i) {
+    CHECK(solo::to_json_line(read.state.log_history[i]) ==
+          solo::to_json_line(small.state.log_history[i]));
+  }
   CHECK(read.state.learning_rate == small.state.learning_rate);
   CHECK_FALSE(read.state.initial_eval_loss);
   REQUIRE(read.tensors.size() == 3);
@@ -170,7 +176,7 @@ TEST_CASE("a section or tensor that is not there is an error", "[checkpoint]") {
   small.write(path);
   const auto file = solo::SafetensorsFile::open(path);
   const auto original = file.metadata();
-  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, std::vector<double>> values;
   std::map<std::string, std::vector<solo::Index>> shapes;
   for (const solo::TensorInfo& info : file.tensors()) {
     values[info.name].resize(static_cast<std::size_t>(info.size()));
@@ -184,14 +190,15 @@ TEST_CASE("a section or tensor that is not there is an error", "[checkpoint]") {
     change(metadata, tensors);
     std::vector<solo::TensorRef> refs;
     for (const auto& [name, shape] : tensors) {
-      refs.push_back({name, shape, std::span<const float>(values[name])});
+      refs.push_back({name, shape, std::span<const double>(values[name])});
+      if (name == "log.entries") refs.back().dtype = solo::DType::float64;
     }
     solo::write_safetensors(path, refs, {.metadata = metadata, .checksum_key = "checksum.header"});
     return error_of<float>(path);
   };
   CHECK(rewritten([](auto&, auto&) {}) == "no error");
   for (const char* key :
-       {"state", "run", "updates", "checksum.m", "checksum.v", "checksum.value"}) {
+       {"state", "run", "updates", "checksum.log", "checksum.m", "checksum.v", "checksum.value"}) {
     INFO(key);
     CHECK(rewritten([&](auto& m, auto&) { m.erase(key); }) == "checkpoint.missing");
     CHECK(rewritten([&](auto& m, auto&) {
@@ -200,9 +207,11 @@ TEST_CASE("a section or tensor that is not there is an error", "[checkpoint]") {
           }) == "checkpoint.missing");
   }
   CHECK(rewritten([](auto& m, auto&) { m.erase("solo_checkpoint"); }) == "checkpoint.missing");
-  CHECK(rewritten([](auto& m, auto&) { m["solo_checkpoint"] = "2"; }) == "checkpoint.version");
+  CHECK(rewritten([](auto& m, auto&) { m["solo_checkpoint"] = "1"; }) == "checkpoint.version");
   CHECK(rewritten([](auto& m, auto&) { m["checksum.v"] = m["checksum.m"]; }) ==
         "checkpoint.checksum");
+  CHECK(rewritten([](auto&, auto& t) { t.erase("log.entries"); }) == "checkpoint.checksum");
+  CHECK(rewritten([](auto&, auto& t) { t["log.entries"] = {7, 2}; }) == "checkpoint.log");
   CHECK(rewritten([](auto& m, auto&) { m["updates"] = "[1]"; }) == "checkpoint.tensors");
   CHECK(rewritten([](auto& m, auto&) { m["updates"] = "[1,-1]"; }) == "json.range");
   CHECK(rewritten([](auto& m, auto&) { m["state"] = "{}"; }) == "json.missing");
@@ -264,4 +273,24 @@ TEST_CASE("checkpoints are found by their names", "[checkpoint]") {
   REQUIRE(found.size() == 2);
   CHECK(found[0].step == 10);
   CHECK(found[1].step == 7);
+}
+
+TEST_CASE("a checkpoint has room for any number of log entries", "[checkpoint]") {
+  const solo::test::TempDir dir;
+  const std::filesystem::path path = dir.path() / "checkpoint-7.safetensors";
+  Small<float> small;
+  constexpr int kEntries = 200000;  // in JSON 25 MB, more than a string of metadata may have
+  small.state.log_history.clear();
+  for (int i = 1; i <= kEntries; ++i) {
+    small.state.log_history.push_back({.step = i, .epoch = i / 3.0, .loss = 1.0 / i});
+  }
+  small.write(path);
+  CHECK(std::filesystem::file_size(path) < kEntries * 56 + 4096);
+  const solo::Checkpoint<float> read = solo::read_checkpoint<float>(path);
+  REQUIRE(read.state.log_history.size() == kEntries);
+  const solo::LogEntry& last = read.state.log_history.back();
+  CHECK(last.step == kEntries);
+  CHECK(last.epoch == kEntries / 3.0);
+  CHECK(last.loss == 1.0 / kEntries);
+  CHECK_FALSE(last.eval_loss);
 }

@@ -8,6 +8,8 @@
 #include "support/temp_dir.hpp"
 #include "train/tiny.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -253,6 +255,91 @@ TEST_CASE("a checkpoint that is written again stays whole when that fails", "[re
       CHECK_FALSE(failed);
       break;
     }
+  }
+}
+
+namespace {
+
+constexpr std::array kResult = {"adapter_config.json", "adapter_model.safetensors",
+                                "trainer_state.json", "training_args.json"};
+
+/// A run whose result is an adapter.
+void train_adapter(const std::filesystem::path& folder, double alpha, Plan* plan) {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_alpha = alpha});
+  solo::TrainerOptions options = options_in(folder);
+  options.max_steps = 2;
+  options.extra_args = solo::concat("{\"separator\":\"", alpha, "\"}");
+  solo::Trainer trainer(model, options);
+  trainer.on_save([&](solo::AtomicFolder& files) { model.save_adapter("a", files); });
+  const solo::Dataset data = tiny_data();
+  struct Disarm {
+    ~Disarm() { armed = nullptr; }
+  } const disarm;
+  armed = plan;
+  trainer.train(data);
+}
+
+/// Whether these are the files of that result.
+bool same_result(const std::filesystem::path& folder, const std::filesystem::path& result) {
+  return std::all_of(kResult.begin(), kResult.end(), [&](const char* name) {
+    return solo::test::read(folder / name) == solo::test::read(result / name);
+  });
+}
+
+bool refused(const std::filesystem::path& folder) {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  try {
+    model.load_adapter("a", folder);
+    return false;
+  } catch (const solo::Error&) {
+    return true;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a result is replaced whole, whichever call fails or kills", "[reliability]") {
+  const solo::test::TempDir dir;
+  const std::filesystem::path old = dir.path() / "old";
+  const std::filesystem::path fresh = dir.path() / "new";
+  const std::filesystem::path folder = dir.path() / "run";
+  train_adapter(old, 4, nullptr);
+  train_adapter(fresh, 64, nullptr);
+  for (const Mode mode : {Mode::fail, Mode::die}) {
+    int kept = 0;
+    int refusals = 0;
+    for (int n = 1;; ++n) {
+      INFO("call " << n);
+      REQUIRE(n < 500);
+      std::filesystem::remove_all(folder);
+      std::filesystem::copy(old, folder);
+      Plan plan{.mode = mode, .at = n};
+      const pid_t child = ::fork();
+      if (child == 0) {
+        try {
+          train_adapter(folder, 64, &plan);
+        } catch (...) {
+          ::_exit(1);
+        }
+        ::_exit(plan.calls < plan.at ? 0 : 2);
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      const bool is_old = same_result(folder, old);
+      const bool is_new = same_result(folder, fresh);
+      const bool is_refused = refused(folder);
+      kept += is_old ? 1 : 0;
+      refusals += is_refused ? 1 : 0;
+      REQUIRE((is_old || is_new || is_refused));
+      if (mode == Mode::fail) REQUIRE((is_old || is_new));
+      if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        CHECK(is_new);
+        break;
+      }
+    }
+    CHECK(kept > 20);
+    CHECK((mode == Mode::die) == (refusals > 0));
   }
 }
 

@@ -42,6 +42,7 @@ struct Parsed {
     common.command = words;
     common.command.insert(common.command.begin(), "solo");
     command = add(program, common);
+    finish_options(*command.app);
     try {
       program.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::ParseError& e) {
@@ -99,20 +100,14 @@ std::string read_all(const detail::FileDescriptor& pipe) {
   }
 }
 
-/// SIGINT and SIGTERM go to the child while it lives, and wait while it is being made.
+/// Stop signals go to the child while it lives, and wait while it is being made.
 class PassSignals {
  public:
-  PassSignals() {
-    struct sigaction action = {};
-    action.sa_handler = pass_on;
-    ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &interrupt_);
-    ::sigaction(SIGTERM, &action, &terminate_);
-    sigset_t both;
-    ::sigemptyset(&both);
-    ::sigaddset(&both, SIGINT);
-    ::sigaddset(&both, SIGTERM);
-    ::sigprocmask(SIG_BLOCK, &both, &before_);
+  PassSignals() : handlers_(pass_on) {
+    sigset_t all;
+    ::sigemptyset(&all);
+    for (const int signal : kStopSignals) ::sigaddset(&all, signal);
+    ::sigprocmask(SIG_BLOCK, &all, &before_);
   }
   ~PassSignals() {
     child_process = 0;
@@ -127,14 +122,12 @@ class PassSignals {
   }
   /// As it was before.
   void restore() {
-    ::sigaction(SIGINT, &interrupt_, nullptr);
-    ::sigaction(SIGTERM, &terminate_, nullptr);
+    handlers_.restore();
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
 
  private:
-  struct sigaction interrupt_ = {};
-  struct sigaction terminate_ = {};
+  SignalHandlers handlers_;
   sigset_t before_ = {};
 };
 

@@ -28,8 +28,8 @@ struct ChildResult {
 void check_command(AddCommand add, const std::vector<std::string>& words);
 
 /// Runs the command in a child process; what it prints goes to the file `out`, progress to stderr.
-/// SIGINT and SIGTERM are passed on to it, once. Must not be called while other threads run. Throws
-/// IoError "io.process" when no process can be made.
+/// SIGINT, SIGTERM and SIGHUP are passed on to it. Must not be called while other threads run.
+/// Throws IoError "io.process" when no process can be made.
 ChildResult run_command(AddCommand add, const std::vector<std::string>& words,
                         const std::filesystem::path& out);
 

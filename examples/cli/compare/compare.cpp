@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // solo compare: several methods × seeds on one task, and a report.
 #include <solo/io/file.hpp>
+#include <solo/io/folder_lock.hpp>
 
+#include "../number_option.hpp"
 #include "../stop_signals.hpp"
 #include "comparison.hpp"
 #include "report.hpp"
 #include "table.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <memory>
 
 namespace solo::cli {
@@ -45,11 +48,7 @@ void select_methods(ComparePlan& plan, const std::string& names) {
 std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   std::vector<std::uint64_t> seeds;
   for (const std::string& item : split_list("--seeds", text)) {
-    std::uint64_t seed = 0;
-    if (!CLI::detail::lexical_cast(item, seed) || item.starts_with('-')) {
-      throw UsageError(concat("--seeds: expected numbers, found ", quoted(item)));
-    }
-    seeds.push_back(seed);
+    seeds.push_back(parse_whole<std::uint64_t>("--seeds", item));
   }
   return seeds;
 }
@@ -119,7 +118,13 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
   }
   const ComparePlan plan = plan_of(arguments);
   require_folder(arguments.output);
+  std::signal(SIGPIPE, SIG_IGN);  // nobody reading the progress lines ends no comparison
   const MeteorProgram meteor = arguments.meteor.program();
+  const FolderLock lock(arguments.output);
+  if (!lock.held()) {
+    warn(concat(display_name(arguments.output),
+                ": its file system has no locks: another comparison there would not be noticed"));
+  }
   const TaskFiles task = make_task(plan, arguments.output / "task");
   Comparison comparison({.plan = plan,
                          .task = task,

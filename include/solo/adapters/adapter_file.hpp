@@ -4,10 +4,12 @@
 #pragma once
 
 #include <solo/adapters/adapter_tensor.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/nn/hooks.hpp>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,12 +43,16 @@ template <Scalar T>
 template <Scalar T>
 void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapter);
 
-/// Writes the folder's two files, making it if need be; `base_model` is where the base is from
-/// (empty: null in the file). A file is replaced at once, and the configuration only after the
-/// tensors. Throws IoError, or NumericError naming a tensor that is not finite.
+/// Adds the folder's two files; `base_model` is where the base is from (empty: null in the file).
+/// The tensors' metadata say what configuration they were saved with, so that another one is
+/// refused, and `metadata`. Throws IoError, or NumericError naming a tensor that is not finite.
 template <Scalar T>
-void write_adapter(const std::filesystem::path& folder, Adapter<T>& adapter,
-                   std::string_view base_model);
+void write_adapter(AtomicFolder& files, Adapter<T>& adapter, std::string_view base_model,
+                   const std::map<std::string, std::string>& metadata = {});
+
+/// The metadata of a folder's tensors. Throws as SafetensorsFile::open.
+[[nodiscard]] std::map<std::string, std::string> read_adapter_metadata(
+    const std::filesystem::path& folder);
 
 }  // namespace solo::inline SOLO_ABI
 

@@ -19,7 +19,7 @@ SOLO_INLINE Index adapter_vocab_size(const std::filesystem::path& folder, const 
   detail::AdapterFolder opened(folder);
   if (opened.peft_type() != "LORA") return base.vocab_size;
   const LoraConfig config = LoraConfig::from_json(opened.config());
-  return config.vocab_size(opened.tensors(LoraConfig::kFilePrefix), base);
+  return config.vocab_size(opened.tensor_shapes(LoraConfig::kFilePrefix), base);
 }
 
 SOLO_INLINE std::vector<std::string> adapter_tensor_names(const std::filesystem::path& folder,
@@ -47,29 +47,51 @@ void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapt
     fail<ConfigError>("adapter.kind", opened.config().where("peft_type"), ": expected ",
                       quoted(adapter.peft_type()), ", found ", quoted(opened.peft_type()));
   }
+  if (opened.peft_type() == "LORA" &&
+      LoraConfig::from_json(opened.config()).start != LoraStart::plain) {
+    fail<ConfigError>(
+        "lora.start", opened.config().where("init_lora_weights"),
+        ": these tensors mean something on a changed base only; read the folder with ",
+        "load_adapter");
+  }
   detail::ExpectedTensors expected{.prefix = adapter.file_prefix()};
   expected.ignores = [&adapter](std::string_view name) { return adapter.ignores(name); };
   // As the file has them, which may differ from the parameters (parts of LoRA's c_attn).
   for (const FileTensor<T>& t : adapter.export_tensors(FileContent::values)) {
     expected.tensors.push_back({t.name, t.value.shape()});
   }
+  Json (*meaning)(const JsonFields&) = [](const JsonFields& fields) {
+    return detail::config_meaning(fields.json());
+  };
+  for (const detail::AdapterKind<T>& kind : detail::kAdapterKinds<T>) {
+    if (kind.peft_type == opened.peft_type()) meaning = kind.meaning;
+  }
+  opened.require_own_config(meaning);
   opened.open_tensors(expected, "this adapter");
   adapter.import_tensors(opened.read<T>(expected));
+  adapter.import_metadata(opened.metadata());
 }
 
 template <Scalar T>
-void write_adapter(const std::filesystem::path& folder, Adapter<T>& adapter,
-                   std::string_view base_model) {
+void write_adapter(AtomicFolder& files, Adapter<T>& adapter, std::string_view base_model,
+                   const std::map<std::string, std::string>& metadata) {
   const std::vector<FileTensor<T>> tensors = adapter.export_tensors(FileContent::values);
   std::vector<TensorRef> refs;
   for (const FileTensor<T>& t : tensors) {
     refs.push_back({adapter.file_prefix() + t.name, t.value.shape(), t.value.span()});
   }
-  make_directories(folder);
-  AtomicFile config(folder / kAdapterConfigFile);
-  config.write(adapter.config_json(base_model));
-  write_safetensors(folder / kAdapterTensorFile, refs);
-  config.commit();
+  SafetensorsWriteOptions options;
+  options.metadata.insert(metadata.begin(), metadata.end());
+  options.metadata.merge(adapter.metadata());
+  options.metadata[detail::kSavedConfigKey] =
+      dump_line(detail::config_meaning(parse_json(adapter.config_json(""), "adapter_config.json")));
+  files.write(kAdapterConfigFile, adapter.config_json(base_model));
+  write_safetensors(files.add_essential(kAdapterTensorFile), refs, options);
+}
+
+SOLO_INLINE std::map<std::string, std::string> read_adapter_metadata(
+    const std::filesystem::path& folder) {
+  return SafetensorsFile::open(folder / kAdapterTensorFile).metadata();
 }
 
 #if !SOLO_HEADER_ONLY
@@ -77,7 +99,8 @@ void write_adapter(const std::filesystem::path& folder, Adapter<T>& adapter,
   template std::unique_ptr<Adapter<T>> read_adapter<T>(const std::filesystem::path&, \
                                                        const GPT2<T>&);              \
   template void read_adapter_tensors<T>(const std::filesystem::path&, Adapter<T>&);  \
-  template void write_adapter<T>(const std::filesystem::path&, Adapter<T>&, std::string_view)
+  template void write_adapter<T>(AtomicFolder&, Adapter<T>&, std::string_view,       \
+                                 const std::map<std::string, std::string>&)
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);
 #undef SOLO_INSTANTIATE

@@ -4,13 +4,18 @@
 #pragma once
 
 #include <solo/adapters/adapter_tensor.hpp>
+#include <solo/core/error.hpp>
+#include <solo/io/json.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/safetensors.hpp>
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,6 +43,12 @@ auto with_context(const std::string& context, const F& f) {
   }
 }
 
+/// Where the tensors' metadata have the configuration that they were saved with.
+inline constexpr const char* kSavedConfigKey = "solo_config";
+
+/// A configuration without what changes no number of a trained adapter: names, versions, dropout.
+[[nodiscard]] Json config_meaning(Json config);
+
 /// What the tensors of a file must be.
 struct ExpectedTensors {
   std::vector<AdapterTensor> tensors = {};
@@ -56,10 +67,25 @@ class AdapterFolder {
   /// The configuration's file, as messages name it.
   [[nodiscard]] const std::string& config_name() const noexcept { return config_name_; }
 
+  /// What the tensors' file says of itself.
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() {
+    return tensors().metadata();
+  }
+  /// Throws FormatError ("adapter.mixed") when the tensors were saved with a configuration that
+  /// means something else; `meaning` reads one. Files of peft do not say it.
+  template <class Meaning>
+  void require_own_config(const Meaning& meaning) {
+    const auto stored = metadata().find(kSavedConfigKey);
+    if (stored == metadata().end()) return;
+    const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
+    const Json json = parse_json(stored->second, where);
+    if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
+    require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
+  }
   /// The names of the tensors, their prefix taken away where they have it.
   [[nodiscard]] std::vector<std::string> tensor_names(std::string_view prefix);
-  /// The tensors, their names without the prefix.
-  [[nodiscard]] std::vector<AdapterTensor> tensors(std::string_view prefix);
+  /// The same with the shapes.
+  [[nodiscard]] std::vector<AdapterTensor> tensor_shapes(std::string_view prefix);
   /// Opens the tensors and throws unless they are those expected: FormatError ("adapter.tensors"),
   /// ShapeError ("adapter.shape"). `base` names the model in messages.
   void open_tensors(const ExpectedTensors& expected, const std::string& base);
@@ -76,7 +102,8 @@ class AdapterFolder {
   }
 
  private:
-  SafetensorsFile& file();
+  [[nodiscard]] const SafetensorsFile& tensors();
+  void require_same_meaning(const Json& saved, const Json& found) const;
 
   std::filesystem::path folder_;
   std::string config_name_;

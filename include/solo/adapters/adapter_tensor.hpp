@@ -3,6 +3,7 @@
 /// What an adapter's configuration says about its file, known before anything is allocated.
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/tensor.hpp>
 
 #include <span>
@@ -25,11 +26,11 @@ struct AdapterTensor {
 
 /// Elements of those that train. Throws ShapeError ("shape.overflow").
 [[nodiscard]] inline Index count_trainable(std::span<const AdapterTensor> tensors) {
-  Index count = 0;
+  CheckedIndex count = 0;
   for (const AdapterTensor& t : tensors) {
     if (t.trainable) count += Tensor<float>::count(t.shape);
   }
-  return count;
+  return count.value();
 }
 
 }  // namespace solo::inline SOLO_ABI

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
 namespace solo::inline SOLO_ABI {
 
@@ -62,6 +65,17 @@ template <Scalar T>
     change(site.name() + ".bias");
   }
   return changed;
+}
+
+/// The largest |a - b|; nothing when an element of b is not finite.
+template <Scalar T>
+[[nodiscard]] std::optional<float> largest_difference(std::span<const T> a, std::span<const T> b) {
+  T worst{};
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (!is_finite(static_cast<double>(b[i]))) return {};
+    worst = std::max(worst, std::abs(b[i] - a[i]));
+  }
+  return static_cast<float>(worst);
 }
 
 /// Gives the parameters their elements back, packed where they are packed now.
@@ -124,6 +138,7 @@ void GPT2<T>::restore_base(Slot& slot) {
 
 template <Scalar T>
 float GPT2<T>::merge_adapter(std::string_view name) {
+  require_not_held("merge_adapter");
   Slot& slot = require_slot(name);
   require_unmerged(nullptr);
   Adapter<T>& adapter = *slot.adapter;
@@ -135,7 +150,9 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   if (adapter.as_linear() != nullptr) sites = adapter.as_linear()->sites();
 
   const std::vector<int> ids = detail::merge_test_ids(config_);
-  const Matrix<T> before = logits(ids, {.adapter = slot.name});
+  const auto size = static_cast<Index>(ids.size());
+  Tensor<T> before({size, config_.vocab_size});
+  write_logits(ids, before.matrix(), {.adapter = slot.name});
   slot.untied = config_.tie_word_embeddings && detail::changes_tables(replaced);
   if (slot.untied) untie_head();
   std::vector<Parameter<T>*> changed;
@@ -171,14 +188,16 @@ float GPT2<T>::merge_adapter(std::string_view name) {
       slot.untied = false;
     }
     for (Parameter<T>* p : packed) p->pack();
-    const Matrix<T> after = logits(ids, {.adapter = slot.name});
-    const auto worst = static_cast<float>((after - before).cwiseAbs().maxCoeff());
-    if (!after.allFinite()) {
+    Tensor<T> after({size, config_.vocab_size});
+    write_logits(ids, after.matrix(), {.adapter = slot.name});
+    const std::optional<float> worst =
+        detail::largest_difference<T>(std::as_const(before).span(), std::as_const(after).span());
+    if (!worst) {
       fail<NumericError>("numeric.merge", "adapter ", quoted(slot.name),
                          ": the logits would not be finite after merging");
     }
     active_ = &slot;
-    return worst;
+    return *worst;
   } catch (...) {
     if (slot.untied) std::erase(packed, network_->lm_head.get());
     restore_base(slot);
@@ -190,6 +209,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
 
 template <Scalar T>
 void GPT2<T>::unmerge_adapter(std::string_view name) {
+  require_not_held("unmerge_adapter");
   Slot& slot = require_slot(name);
   if (slot.unmerged.empty()) {
     fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");

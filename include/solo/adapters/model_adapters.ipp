@@ -221,7 +221,22 @@ auto GPT2<T>::insert(const std::string& name, std::unique_ptr<Adapter<T>> adapte
 }
 
 template <Scalar T>
+void GPT2<T>::require_not_held(std::string_view call) const {
+  if (holds_ == 0) return;
+  fail<ConfigError>("adapter.held", call,
+                    ": not while a training of this model runs (in a callback of it, say); "
+                    "EvalOptions::adapter scores with another adapter");
+}
+
+template <Scalar T>
+void GPT2<T>::enable_adapters(bool enabled) {
+  require_not_held(enabled ? "enable_adapters" : "disable_adapters");
+  adapters_enabled_ = enabled;
+}
+
+template <Scalar T>
 void GPT2<T>::check_new_name(std::string_view name) const {
+  require_not_held("add_adapter or load_adapter");
   require_unmerged(nullptr);
   if (name.empty()) fail<ConfigError>("adapter.name", "an adapter's name must not be empty");
   if (find_slot(name) != nullptr) {
@@ -240,21 +255,37 @@ Adapter<T>& GPT2<T>::add_adapter(const std::string& name, std::unique_ptr<Adapte
 template <Scalar T>
 void GPT2<T>::load_adapter(const std::string& name, const std::filesystem::path& folder) {
   check_new_name(name);
+  const Index before = config_.vocab_size;
   if (slots_.empty()) {
-    const Index vocabulary = adapter_vocab_size(folder, config_);
-    if (vocabulary > config_.vocab_size) resize_token_embeddings(vocabulary);
+    resize_token_embeddings(std::max(before, adapter_vocab_size(folder, config_)));
   }
-  Slot& slot = insert(name, read_adapter<T>(folder, *this));
-  if (active_ == nullptr) active_ = &slot;
+  try {
+    Slot& slot = insert(name, read_adapter<T>(folder, *this));
+    if (active_ == nullptr) active_ = &slot;
+  } catch (...) {
+    if (slots_.empty()) resize_token_embeddings(before);
+    throw;
+  }
 }
 
 template <Scalar T>
-void GPT2<T>::save_adapter(std::string_view name, const std::filesystem::path& folder) const {
-  write_adapter<T>(folder, *require_slot(name).adapter, name_or_path_);
+void GPT2<T>::save_adapter(std::string_view name, const std::filesystem::path& folder,
+                           const SaveAdapterOptions& options) const {
+  static_cast<void>(require_slot(name));  // before a folder is made
+  AtomicFolder files(folder);
+  save_adapter(name, files, options);
+  files.commit();
+}
+
+template <Scalar T>
+void GPT2<T>::save_adapter(std::string_view name, AtomicFolder& files,
+                           const SaveAdapterOptions& options) const {
+  write_adapter<T>(files, *require_slot(name).adapter, name_or_path_, options.metadata);
 }
 
 template <Scalar T>
 void GPT2<T>::delete_adapter(std::string_view name) {
+  require_not_held("delete_adapter");
   const Slot* const slot = &require_slot(name);
   require_unmerged(nullptr);
   if (active_ == slot) active_ = nullptr;
@@ -263,6 +294,7 @@ void GPT2<T>::delete_adapter(std::string_view name) {
 
 template <Scalar T>
 void GPT2<T>::set_adapter(std::string_view name) {
+  require_not_held("set_adapter");
   Slot& slot = require_slot(name);
   require_unmerged(&slot);
   active_ = &slot;
@@ -322,26 +354,31 @@ Index GPT2<T>::trainable_parameter_count() const {
 
 #if !SOLO_HEADER_ONLY
 // nn/gpt2.ipp instantiates the class; its members defined here follow one by one.
-#define SOLO_INSTANTIATE(T)                                                                   \
-  template GPT2<T>::Slot* GPT2<T>::find_slot(std::string_view) const;                         \
-  template GPT2<T>::Slot& GPT2<T>::require_slot(std::string_view) const;                      \
-  template void GPT2<T>::require_unmerged(const Slot*) const;                                 \
-  template const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice&) const;                  \
-  template void GPT2<T>::connect(Slot&);                                                      \
-  template void GPT2<T>::freeze_base();                                                       \
-  template GPT2<T>::Slot& GPT2<T>::insert(const std::string&, std::unique_ptr<Adapter<T>>);   \
-  template void GPT2<T>::check_new_name(std::string_view) const;                              \
-  template Adapter<T>& GPT2<T>::add_adapter(const std::string&, std::unique_ptr<Adapter<T>>); \
-  template void GPT2<T>::load_adapter(const std::string&, const std::filesystem::path&);      \
-  template void GPT2<T>::save_adapter(std::string_view, const std::filesystem::path&) const;  \
-  template void GPT2<T>::delete_adapter(std::string_view);                                    \
-  template void GPT2<T>::set_adapter(std::string_view);                                       \
-  template std::vector<std::string> GPT2<T>::adapter_names() const;                           \
-  template std::string GPT2<T>::active_adapter() const;                                       \
-  template Adapter<T>& GPT2<T>::adapter(std::string_view);                                    \
-  template const Adapter<T>& GPT2<T>::adapter(std::string_view) const;                        \
-  template std::vector<Parameter<T>*> GPT2<T>::trainable_parameters();                        \
-  template Index GPT2<T>::trainable_parameter_count(std::string_view) const;                  \
+#define SOLO_INSTANTIATE(T)                                                                       \
+  template GPT2<T>::Slot* GPT2<T>::find_slot(std::string_view) const;                             \
+  template GPT2<T>::Slot& GPT2<T>::require_slot(std::string_view) const;                          \
+  template void GPT2<T>::require_unmerged(const Slot*) const;                                     \
+  template const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice&) const;                      \
+  template void GPT2<T>::connect(Slot&);                                                          \
+  template void GPT2<T>::freeze_base();                                                           \
+  template GPT2<T>::Slot& GPT2<T>::insert(const std::string&, std::unique_ptr<Adapter<T>>);       \
+  template void GPT2<T>::check_new_name(std::string_view) const;                                  \
+  template Adapter<T>& GPT2<T>::add_adapter(const std::string&, std::unique_ptr<Adapter<T>>);     \
+  template void GPT2<T>::load_adapter(const std::string&, const std::filesystem::path&);          \
+  template void GPT2<T>::save_adapter(std::string_view, const std::filesystem::path&,             \
+                                      const SaveAdapterOptions&) const;                           \
+  template void GPT2<T>::save_adapter(std::string_view, AtomicFolder&, const SaveAdapterOptions&) \
+      const;                                                                                      \
+  template void GPT2<T>::require_not_held(std::string_view) const;                                \
+  template void GPT2<T>::enable_adapters(bool);                                                   \
+  template void GPT2<T>::delete_adapter(std::string_view);                                        \
+  template void GPT2<T>::set_adapter(std::string_view);                                           \
+  template std::vector<std::string> GPT2<T>::adapter_names() const;                               \
+  template std::string GPT2<T>::active_adapter() const;                                           \
+  template Adapter<T>& GPT2<T>::adapter(std::string_view);                                        \
+  template const Adapter<T>& GPT2<T>::adapter(std::string_view) const;                            \
+  template std::vector<Parameter<T>*> GPT2<T>::trainable_parameters();                            \
+  template Index GPT2<T>::trainable_parameter_count(std::string_view) const;                      \
   template Index GPT2<T>::trainable_parameter_count() const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

@@ -75,6 +75,8 @@ struct BaseTensor {
 /// Every module of transformers' GPT2LMHeadModel, in its order.
 [[nodiscard]] std::vector<std::string> module_names(const GPT2Config& config);
 
+/// The text with A to Z as a to z.
+[[nodiscard]] std::string lower_ascii(std::string text);
 /// Throws ConfigError ("config.size") when matching `work` characters of names, or states of
 /// expressions, against `modules` modules would take too long or too much memory.
 void check_matching_work(std::string_view field, std::size_t work, std::size_t modules);

@@ -76,6 +76,11 @@ SOLO_INLINE std::vector<std::string> module_names(const GPT2Config& config) {
   return names;
 }
 
+SOLO_INLINE std::string lower_ascii(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
 SOLO_INLINE void check_matching_work(std::string_view field, std::size_t work,
                                      std::size_t modules) {
   constexpr std::size_t kMaxWork = 20'000'000;

@@ -13,6 +13,8 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
 
@@ -23,6 +25,12 @@ template <Scalar T>
   return concat("the base ",
                 model.name_or_path().empty() ? "model" : display_name(model.name_or_path()),
                 " (n_layer ", c.n_layer, ", n_embd ", c.n_embd, ")");
+}
+
+/// What a configuration means, however it is written.
+template <class Config>
+[[nodiscard]] Json read_meaning(const JsonFields& fields) {
+  return config_meaning(parse_json(Config::from_json(fields).to_json(""), fields.source()));
 }
 
 /// Reads a folder whose configuration is a `Config`. That has from_json(fields), validate(base) and
@@ -38,15 +46,21 @@ template <Scalar T, class Config>
   const std::string context = concat(folder.config_name(), " on ", base, ": ");
   with_context(context, [&] {
     config.validate(model.config());
+    if constexpr (requires { config.start; }) check_start(config, model.config());
     expected.tensors = config.tensors(model.config());
   });
   if constexpr (requires(std::string_view name) { config.ignores(name); }) {
     expected.ignores = [&config](std::string_view name) { return config.ignores(name); };
   }
+  folder.require_own_config(&read_meaning<Config>);
   folder.open_tensors(expected, base);
-  std::unique_ptr<Adapter<T>> adapter =
-      with_context(context, [&] { return make_adapter<T>(config, model); });
-  adapter->import_tensors(folder.read<T>(expected));
+  std::vector<FileTensor<T>> tensors = folder.read<T>(expected);
+  std::unique_ptr<Adapter<T>> adapter = with_context(context, [&] {
+    if constexpr (requires { config.start; }) make_plain(config, model, tensors);
+    return make_adapter<T>(config, model);
+  });
+  adapter->import_tensors(std::move(tensors));
+  adapter->import_metadata(folder.metadata());
   return adapter;
 }
 
@@ -54,14 +68,15 @@ template <Scalar T>
 struct AdapterKind {
   std::string_view peft_type;
   std::unique_ptr<Adapter<T>> (*read)(AdapterFolder& folder, const GPT2<T>& model);
+  Json (*meaning)(const JsonFields& fields);
 };
 
 template <Scalar T>
 inline constexpr auto kAdapterKinds = std::to_array<AdapterKind<T>>({
-    {"SOLO", &read_kind<T, SoloConfig>},
-    {"LORA", &read_kind<T, LoraConfig>},
-    {"BITFIT", &read_kind<T, BitFitConfig>},
-    {"LN_TUNING", &read_kind<T, LayerNormConfig>},
+    {"SOLO", &read_kind<T, SoloConfig>, &read_meaning<SoloConfig>},
+    {"LORA", &read_kind<T, LoraConfig>, &read_meaning<LoraConfig>},
+    {"BITFIT", &read_kind<T, BitFitConfig>, &read_meaning<BitFitConfig>},
+    {"LN_TUNING", &read_kind<T, LayerNormConfig>, &read_meaning<LayerNormConfig>},
 });
 
 }  // namespace solo::inline SOLO_ABI::detail

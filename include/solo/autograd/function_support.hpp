@@ -16,6 +16,19 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
+/// ConfigError ("parameter.null") for a null pointer.
+template <Scalar T>
+[[nodiscard]] Parameter<T>& require_parameter(Parameter<T>* p, std::string_view operation) {
+  if (p == nullptr) fail<ConfigError>("parameter.null", operation, ": a parameter is null");
+  return *p;
+}
+
+/// ConfigError ("config.range") unless p is a probability of dropping below 1.
+inline void require_dropout(double p, std::string_view operation) {
+  if (p >= 0.0 && p < 1.0) return;
+  fail<ConfigError>("config.range", operation, ": dropout: expected 0 <= p < 1, found ", p);
+}
+
 /// ShapeError unless a parameter has `expected` elements.
 template <Scalar T>
 void require_size(const Parameter<T>& p, Index expected, std::string_view operation) {

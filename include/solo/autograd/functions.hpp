@@ -3,7 +3,7 @@
 /// Differentiable operations on tape variables. Each computes its value at once and records its
 /// backward step only if something it feeds on must train. Matrices are (rows, columns); rows are
 /// tokens. Every function throws ShapeError ("shape.mismatch") with both shapes when they do not
-/// fit.
+/// fit, ConfigError ("tape.released", "parameter.null") for an empty variable or a null parameter.
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
@@ -59,6 +59,7 @@ template <Scalar T>
 [[nodiscard]] Var<T> norm(Tape<T>& tape, Var<T> x, const NormArgs<T>& args);
 
 /// Causal attention of a fused q | k | v matrix (rows, 3C) over the batch's segments: (rows, C).
+/// Throws ShapeError ("batch.segments") as require_segments().
 template <Scalar T>
 struct AttentionArgs {
   std::span<const Segment> segments = {};

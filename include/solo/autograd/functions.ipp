@@ -60,7 +60,7 @@ void linear_backward(Tape<T>& tape, Var<T> x, Var<T> y, const LinearArgs<T>& arg
 
 template <Scalar T>
 Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
-  Parameter<T>& weight = *args.weight;
+  Parameter<T>& weight = detail::require_parameter(args.weight, "linear");
   const Operand<T> w = detail::oriented(weight, args.layout);
   if (w.rows != x.cols()) {
     fail<ShapeError>("shape.mismatch", "linear: ", weight.name(), " has shape ",
@@ -91,8 +91,8 @@ Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
 
 template <Scalar T>
 Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args) {
-  Parameter<T>& wte = *args.wte;
-  Parameter<T>& wpe = *args.wpe;
+  Parameter<T>& wte = detail::require_parameter(args.wte, "embedding");
+  Parameter<T>& wpe = detail::require_parameter(args.wpe, "embedding");
   const Operand<T> tokens = wte.operand();
   const Operand<T> places = wpe.operand();
   if (args.ids.size() != args.positions.size() || tokens.cols != places.cols) {
@@ -186,6 +186,7 @@ Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
     fail<ShapeError>("shape.mismatch", "attention: ", qkv.cols(), " columns do not split into 3 x ",
                      args.heads, " heads");
   }
+  detail::require_dropout(args.dropout, "attention");
   const bool needed = tape.needs(qkv.requires_grad());
   ops::AttentionShape<T> shape{.qkv = qkv.value(),
                                .segments = args.segments,
@@ -217,6 +218,7 @@ Var<T> activation(Tape<T>& tape, Var<T> x, Activation f) {
 
 template <Scalar T>
 Var<T> dropout(Tape<T>& tape, Var<T> x, const DropoutArgs& args) {
+  detail::require_dropout(args.p, "dropout");
   if (args.p == 0.0 || !tape.pass().training) return x;
   const bool needed = tape.needs(x.requires_grad());
   const Philox random = tape.random(args.site);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/autograd/function_support.hpp>
 #include <solo/autograd/lm_loss.hpp>
 #include <solo/ops/cross_entropy.hpp>
 #include <solo/ops/elementwise.hpp>
@@ -82,7 +83,7 @@ void lm_loss_backward(Tape<T>& tape, Var<T> h, Parameter<T>& head, const LossChu
 
 template <Scalar T>
 Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
-  const Operand<T> head = args.head->operand();
+  const Operand<T> head = detail::require_parameter(args.head, "lm_loss").operand();
   if (head.cols != h.cols() || static_cast<Index>(args.targets.size()) != h.rows()) {
     fail<ShapeError>("shape.mismatch", "lm_loss: ", h.rows(), " rows of width ", h.cols(),
                      ", head of width ", head.cols, ", ", args.targets.size(), " targets");
@@ -92,6 +93,10 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
       fail<ShapeError>("ids.range", "label ", target, " is not below the vocabulary size ",
                        head.rows);
     }
+  }
+  if (!(is_finite(args.normalizer) && args.normalizer >= 0.0)) {
+    fail<ConfigError>("config.range", "normalizer: expected a finite number of at least 0, found ",
+                      args.normalizer);
   }
   const bool head_trains = args.head->requires_grad();
   const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;

@@ -41,15 +41,13 @@ template <Scalar T>
 class Var {
  public:
   Var() = default;
-  [[nodiscard]] Index rows() const noexcept { return data_->rows; }
-  [[nodiscard]] Index cols() const noexcept { return data_->cols; }
+  [[nodiscard]] Index rows() const { return data().rows; }
+  [[nodiscard]] Index cols() const { return data().cols; }
   /// True if the gradient flows into it.
-  [[nodiscard]] bool requires_grad() const noexcept { return data_->requires_grad; }
+  [[nodiscard]] bool requires_grad() const { return data().requires_grad; }
   /// The elements. Throws ConfigError ("tape.released") after Tape::release.
   [[nodiscard]] MatrixView<T> value() const {
-    if (data_ == nullptr || data_->value == nullptr) {
-      fail<ConfigError>("tape.released", "a released or empty Var was read");
-    }
+    if (data().value == nullptr) fail<ConfigError>("tape.released", "a released Var was read");
     return {data_->value, data_->rows, data_->cols};
   }
   /// The only element of a (1, 1) matrix, such as a loss.
@@ -60,6 +58,11 @@ class Var {
 
  private:
   friend class Tape<T>;
+  /// ConfigError ("tape.released") for an empty Var.
+  [[nodiscard]] detail::VarData<T>& data() const {
+    if (data_ == nullptr) fail<ConfigError>("tape.released", "an empty Var was read");
+    return *data_;
+  }
   explicit Var(detail::VarData<T>* data) : data_(data) {}
   detail::VarData<T>* data_ = nullptr;
 };
@@ -83,7 +86,10 @@ class Tape {
  public:
   /// Uses this many threads until begin() lends a model's pool.
   explicit Tape(int threads = 1) : pool_(std::make_shared<ThreadPool>(threads)) {}
-  explicit Tape(std::shared_ptr<ThreadPool> pool) : pool_(std::move(pool)) {}
+  /// Throws ConfigError ("tape.pool") for none.
+  explicit Tape(std::shared_ptr<ThreadPool> pool) : pool_(std::move(pool)) {
+    if (!pool_) fail<ConfigError>("tape.pool", "a tape needs a thread pool");
+  }
 
   /// Empties the tape and starts a pass; `pool` null keeps the present one.
   void begin(const Pass& pass, std::shared_ptr<ThreadPool> pool = nullptr);
@@ -195,7 +201,7 @@ class Tape {
   /// another shape. If an operation throws, the tape is emptied and the gradients are part-way.
   void backward(Var<T> loss);
   /// Forgets everything recorded; the memory stays.
-  void clear();
+  void clear() noexcept;
 
   /// Operations recorded now.
   [[nodiscard]] Index size() const noexcept { return static_cast<Index>(nodes_.size()); }

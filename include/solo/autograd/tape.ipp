@@ -57,14 +57,14 @@ void Tape<T>::give_back(const detail::VarData<T>& x, T*& memory) {
 
 template <Scalar T>
 void Tape<T>::release(Var<T> x) {
-  detail::VarData<T>& data = *x.data_;
+  detail::VarData<T>& data = x.data();
   const bool needed = data.kept || (data.restorable && data.recipe == nullptr);
   if (!needed) give_back(data, data.value);
 }
 
 template <Scalar T>
 MatrixView<T> Tape<T>::restored(Var<T> x) {
-  detail::VarData<T>& data = *x.data_;
+  detail::VarData<T>& data = x.data();
   if (data.value == nullptr && data.recipe != nullptr) {
     data.value = take(data);
     data.recipe(data.state, *this, {data.value, data.rows, data.cols});
@@ -74,7 +74,7 @@ MatrixView<T> Tape<T>::restored(Var<T> x) {
 
 template <Scalar T>
 MatrixView<T> Tape<T>::grad(Var<T> x) {
-  detail::VarData<T>& data = *x.data_;
+  detail::VarData<T>& data = x.data();
   if (data.grad != nullptr) return {data.grad, data.rows, data.cols};
   const MatrixView<T> fresh = fresh_grad(x);
   std::fill_n(fresh.data, data.rows * data.cols, T{});
@@ -83,7 +83,7 @@ MatrixView<T> Tape<T>::grad(Var<T> x) {
 
 template <Scalar T>
 MatrixView<T> Tape<T>::fresh_grad(Var<T> x) {
-  detail::VarData<T>& data = *x.data_;
+  detail::VarData<T>& data = x.data();
   data.grad = take(data);
   return {data.grad, data.rows, data.cols};
 }
@@ -148,7 +148,7 @@ void Tape<T>::run_segment(Var<T> out, Var<T> inner, std::size_t first) {
 }
 
 template <Scalar T>
-void Tape<T>::clear() {
+void Tape<T>::clear() noexcept {
   row_numbers_ = {};
   nodes_.clear();
   in_segment_ = false;

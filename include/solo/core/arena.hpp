@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -57,7 +58,7 @@ class Arena {
   }
 
   /// Frees every block. Several chunks become one of their total size.
-  void reset() {
+  void reset() noexcept {
     holes_.clear();
     blocks_ = 0;
     used_ = 0;
@@ -65,9 +66,15 @@ class Arena {
     if (chunks_.size() > 1) {
       const Index total = reserved();
       chunks_.clear();
-      chunks_.emplace_back(total);
+      try {
+        chunks_.emplace_back(total);
+      } catch (const std::bad_alloc&) {  // the next step takes chunks of its own again
+        return;
+      }
     }
-    for (AlignedBuffer<std::byte>& chunk : chunks_) holes_.push_back({chunk.data(), chunk.size()});
+    for (AlignedBuffer<std::byte>& chunk : chunks_) {
+      holes_.push_back({chunk.data(), chunk.size()});  // make_room() has seen to it
+    }
   }
 
   /// Bytes taken from the system. What no step has touched of them is not resident.

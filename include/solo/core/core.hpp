@@ -5,6 +5,7 @@
 
 #include <solo/core/activation.hpp>
 #include <solo/core/arena.hpp>
+#include <solo/core/checked_index.hpp>
 #include <solo/core/config.hpp>
 #include <solo/core/eigen.hpp>
 #include <solo/core/error.hpp>

@@ -18,7 +18,7 @@ namespace solo::inline SOLO_ABI {
 class ThreadPool {
  public:
   /// `threads` >= 1, the caller included; 0 takes the number of cores. Throws ConfigError
-  /// ("config.threads") below 0 or over 1024.
+  /// ("config.threads") below 0 or over 1024, and when the system does not start so many.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct ThreadPool::Impl {
     workers.reserve(static_cast<std::size_t>(size - 1));
     try {
       for (int i = 1; i < size; ++i) workers.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error& e) {  // limits of processes or memory
+      stop_workers();
+      fail<ConfigError>("config.threads", "threads: the system starts ", workers.size() + 1,
+                        " of the ", size, " asked for: ", e.code().message());
     } catch (...) {
       stop_workers();
       throw;
@@ -55,8 +60,10 @@ struct ThreadPool::Impl {
 
   /// Range number `part` of `threads` equal ones.
   void run_part(int part) noexcept {
-    const Index begin = count * part / threads;
-    const Index end = count * (part + 1) / threads;
+    const Index each = count / threads;  // count · threads may be beyond an Index
+    const Index rest = count % threads;
+    const Index begin = each * part + rest * part / threads;
+    const Index end = each * (part + 1) + rest * (part + 1) / threads;
     if (begin == end) return;
     try {
       task(context, begin, end);

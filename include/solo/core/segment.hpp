@@ -3,7 +3,10 @@
 /// One sequence inside a ragged batch.
 #pragma once
 
+#include <solo/core/error.hpp>
 #include <solo/core/scalar.hpp>
+
+#include <span>
 
 namespace solo::inline SOLO_ABI {
 
@@ -16,5 +19,28 @@ struct Segment {
   Index position = 0;
   Index parent = -1;
 };
+
+/// ShapeError ("batch.segments") unless the segments are `rows` rows in order, none of them empty,
+/// each parent an earlier segment without one.
+inline void require_segments(std::span<const Segment> segments, Index rows) {
+  Index row = 0;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const Segment& s = segments[i];
+    if (s.begin != row || s.length < 1 || s.length > rows - row) {
+      fail<ShapeError>("batch.segments", "segment ", i, ": rows [", s.begin, ", +", s.length,
+                       ") do not follow row ", row, " of ", rows);
+    }
+    row += s.length;
+    if (s.parent == -1) continue;
+    const bool known = s.parent >= 0 && s.parent < static_cast<Index>(i);
+    if (!known || segments[static_cast<std::size_t>(s.parent)].parent != -1) {
+      fail<ShapeError>("batch.segments", "segment ", i, ": its parent ", s.parent,
+                       " is not an earlier segment without a parent");
+    }
+  }
+  if (row != rows) {
+    fail<ShapeError>("batch.segments", "the segments cover ", row, " of ", rows, " rows");
+  }
+}
 
 }  // namespace solo::inline SOLO_ABI

@@ -3,11 +3,11 @@
 /// Owning storage: 64-byte aligned memory, and tensors of it.
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/error.hpp>
 #include <solo/core/view.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <new>
 #include <span>
 #include <utility>
@@ -17,14 +17,6 @@ namespace solo::inline SOLO_ABI {
 
 /// Cache line and widest SIMD register: the alignment of everything the library allocates.
 inline constexpr std::size_t kAlignment = 64;
-
-/// a · b, or ShapeError ("shape.overflow") when the product does not fit an Index.
-[[nodiscard]] inline Index checked_product(Index a, Index b) {
-  if (a < 0 || b < 0 || (b != 0 && a > std::numeric_limits<Index>::max() / b)) {
-    fail<ShapeError>("shape.overflow", "size ", a, " x ", b, " is negative or too large");
-  }
-  return a * b;
-}
 
 /// A fixed number of uninitialised, trivially copyable elements; move-only.
 template <class T>

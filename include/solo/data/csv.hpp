@@ -18,7 +18,8 @@ namespace solo::inline SOLO_ABI {
 /// end.
 class CsvReader {
  public:
-  /// Another separator than a comma, such as a tab, may stand between fields.
+  /// Another separator than a comma, such as a tab, may stand between fields. A quote inside an
+  /// unquoted field is then text, as programs write it.
   explicit CsvReader(const std::filesystem::path& path, char separator = ',')
       : lines_(path), separator_(separator) {}
 

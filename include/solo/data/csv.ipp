@@ -59,7 +59,7 @@ SOLO_INLINE bool CsvReader::next(std::vector<std::string>& fields) {
     } else {
       field = rest.substr(0, rest.find(separator_));
       rest.remove_prefix(field.size());
-      if (field.find('"') != std::string::npos) {
+      if (separator_ == ',' && field.find('"') != std::string::npos) {
         fail<FormatError>("data.csv", where_, ": field ", fields.size(),
                           ": expected quotes round the whole field, found ",
                           quoted(std::string_view(field)));

@@ -35,8 +35,10 @@ struct BatchOptions {
 
 /// A list of examples. All errors name the file and line (or the place in the list): FormatError
 /// "data.row", "data.unknown_key", "data.csv", "data.mr", "data.line", "data.utf8", "data.id",
-/// "data.labels", "data.empty", "data.length", "data.nothing_to_score", "text.…", "json.…";
-/// ConfigError "data.format", "data.tokenizer", "data.options"; IoError as InputFile.
+/// "data.labels", "data.messages",
+/// "data.empty", "data.length", "data.nothing_to_score", "text.…", "json.…";
+/// ConfigError "data.format", "data.tokenizer", "data.options", "data.chat_template"; IoError as
+/// InputFile.
 class Dataset {
  public:
   /// Reads a file of any format.
@@ -73,6 +75,10 @@ class Dataset {
   [[nodiscard]] Index longest() const noexcept { return list_.longest; }
   /// Examples that max_length has cut.
   [[nodiscard]] Index truncated() const noexcept { return list_.truncated; }
+  /// The token that ends its texts; -1 when all of it was given as ids.
+  [[nodiscard]] int eos_token_id() const noexcept { return list_.eos_token_id; }
+  /// Examples that were messages, written by the chat template.
+  [[nodiscard]] Index conversations() const noexcept { return list_.conversations; }
   /// The examples with these numbers, in this order. Throws ConfigError "data.index".
   [[nodiscard]] Dataset subset(std::span<const Index> indices) const;
 

@@ -30,12 +30,14 @@ SOLO_INLINE Dataset Dataset::from_file(const std::filesystem::path& path,
 
 SOLO_INLINE Dataset Dataset::from_ids_file(const std::filesystem::path& path,
                                            const DatasetOptions& options) {
-  if (options.format == DataFormat::csv || options.format == DataFormat::txt) {
+  const bool json = options.format == DataFormat::automatic ||
+                    options.format == DataFormat::jsonl || options.format == DataFormat::json;
+  if (!json) {
     fail<ConfigError>("data.tokenizer", display_name(path),
-                      ": csv and txt files hold text, which needs a tokenizer");
+                      ": csv, tsv, txt and text files hold text, which needs a tokenizer");
   }
   detail::DatasetBuilder builder(nullptr, options);
-  detail::read_jsonl(path, options, builder);
+  detail::read_id_rows(path, options, builder);
   return Dataset(builder.finish(display_name(path)));
 }
 
@@ -77,6 +79,7 @@ SOLO_INLINE const Example& Dataset::operator[](Index i) const {
 
 SOLO_INLINE Dataset Dataset::subset(std::span<const Index> indices) const {
   detail::ExampleList list;
+  list.eos_token_id = eos_token_id();
   list.examples.reserve(indices.size());
   for (const Index i : indices) list.add((*this)[i]);
   return Dataset(std::move(list));

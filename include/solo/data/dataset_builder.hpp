@@ -25,6 +25,12 @@ class RowSink {
   virtual void add_pair(std::string_view prompt, std::string_view completion,
                         const std::string& where) = 0;
   virtual void add_text(std::string_view text, const std::string& where) = 0;
+  /// A conversation: texts and end tokens that stand one after another.
+  virtual void add_pieces(const std::vector<TextPiece>& pieces, const std::string& where) = 0;
+  /// A whole file of plain text.
+  virtual void add_document(std::string_view text, const std::string& where) {
+    add_text(text, where);
+  }
   /// A row of ids and labels.
   virtual void add(Example example, const std::string& where) = 0;
   /// Whether a file of prompts alone will do (E2E's testset.csv); its rows come to add_prompt().
@@ -49,13 +55,22 @@ class DatasetBuilder final : public RowSink {
                 const std::string& where) override;
   /// BPE(text) + eos.
   void add_text(std::string_view text, const std::string& where) override;
+  /// Texts between end tokens are encoded as one; a token with a scored part is scored.
+  void add_pieces(const std::vector<TextPiece>& pieces, const std::string& where) override;
+  /// BPE(text) + eos in windows of n_positions tokens, or of max_length if that is less.
+  void add_document(std::string_view text, const std::string& where) override;
   /// Checks ids and labels (empty: the ids), cuts, counts.
   void add(Example example, const std::string& where) override;
   /// Throws FormatError "data.nothing_to_score" when no label can be predicted.
   [[nodiscard]] ExampleList finish(const std::string& source);
 
  private:
-  [[nodiscard]] const Tokenizer& tokenizer(const std::string& where) const;
+  /// The tokenizer; and the end token, which the list then has.
+  const Tokenizer& prepare_text(const std::string& where);
+  [[nodiscard]] Example text_example(std::string_view text, const std::string& where);
+  /// Appends a text, what the tokenizer puts behind it, and the end token, which it may have put
+  /// there.
+  void append_last(std::string_view text, std::vector<int>& ids) const;
   void check_ids(const Example& example, const std::string& where) const;
 
   const Tokenizer* tokenizer_;
@@ -66,14 +81,14 @@ class DatasetBuilder final : public RowSink {
 /// Reads all rows of a file of any format. Throws ConfigError "data.format" when neither the
 /// options nor the extension say which.
 void read_rows(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
-void read_jsonl(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
-void read_e2e_csv(const std::filesystem::path& path, RowSink& sink);
-void read_lora_txt(const std::filesystem::path& path, RowSink& sink);
+/// As read_rows, of a file of ids: JSON lines unless it is .json or the options say so.
+void read_id_rows(const std::filesystem::path& path, const DatasetOptions& options, RowSink& sink);
 
 }  // namespace detail
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY
 #include <solo/data/dataset_builder.ipp>  // IWYU pragma: keep
+#include <solo/data/dataset_pieces.ipp>   // IWYU pragma: keep
 #include <solo/data/dataset_readers.ipp>  // IWYU pragma: keep
 #endif

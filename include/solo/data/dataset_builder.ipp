@@ -3,10 +3,12 @@
 
 #include <solo/core/error.hpp>
 #include <solo/data/dataset_builder.hpp>
+#include <solo/data/prompt_ids.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
@@ -23,32 +25,53 @@ SOLO_INLINE DatasetBuilder::DatasetBuilder(const Tokenizer* tokenizer,
   check("max_length", options.max_length);
   check("n_positions", options.n_positions);
   check("vocab_size", options.vocab_size);
+  if (options.eos_token_id < -1) {
+    fail<ConfigError>("data.options", "eos_token_id: expected -1 or a token id, found ",
+                      options.eos_token_id);
+  }
 }
 
-SOLO_INLINE const Tokenizer& DatasetBuilder::tokenizer(const std::string& where) const {
+SOLO_INLINE const Tokenizer& DatasetBuilder::prepare_text(const std::string& where) {
   if (tokenizer_ == nullptr) {
     fail<ConfigError>("data.tokenizer", where, ": text needs a tokenizer, and there is none");
   }
-  if (tokenizer_->eos_token_id() < 0) {
-    fail<ConfigError>("data.tokenizer", where, ": the tokenizer has no <|endoftext|>");
+  if (list_.eos_token_id >= 0) return *tokenizer_;
+  const int eos = options_.eos_token_id >= 0 ? options_.eos_token_id : tokenizer_->eos_token_id();
+  if (eos < 0) {
+    fail<ConfigError>(
+        "data.tokenizer", where,
+        ": nothing names the token that ends a text: neither the tokenizer (eos_token "
+        "in tokenizer_config.json) nor eos_token_id of model or options");
   }
+  if (options_.vocab_size != 0 && eos >= options_.vocab_size) {
+    fail<FormatError>("data.id", where, ": the end token ", eos,
+                      " is beyond the model's vocabulary of ", options_.vocab_size, " tokens");
+  }
+  list_.eos_token_id = eos;
   return *tokenizer_;
+}
+
+SOLO_INLINE void DatasetBuilder::append_last(std::string_view text, std::vector<int>& ids) const {
+  const std::vector<int> tail = tokenizer_->encode(
+      text, {.special_tokens = options_.special_tokens, .add_special_tokens = false});
+  ids.insert(ids.end(), tail.begin(), tail.end());
+  const std::span<const int> suffix = tokenizer_->suffix_ids();
+  ids.insert(ids.end(), suffix.begin(), suffix.end());
+  if (suffix.empty() || suffix.back() != list_.eos_token_id) ids.push_back(list_.eos_token_id);
 }
 
 SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_view completion,
                                           const std::string& where) {
-  const Tokenizer& bpe = tokenizer(where);
+  const Tokenizer& bpe = prepare_text(where);
   Example example;
-  example.ids = bpe.encode(prompt, {.special_tokens = false});
+  example.ids = prompt_ids(bpe, prompt, options_.special_tokens);
   std::string text(completion);
   if (options_.separator == Separator::eos) {
-    example.ids.push_back(bpe.eos_token_id());
-    if (!text.starts_with(' ')) text.insert(0, 1, ' ');
+    example.ids.push_back(list_.eos_token_id);
+    if (!text.empty() && !text.starts_with(' ')) text.insert(0, 1, ' ');
   }
   example.context_length = static_cast<Index>(example.ids.size());
-  const std::vector<int> tail = bpe.encode(text, {.special_tokens = false});
-  example.ids.insert(example.ids.end(), tail.begin(), tail.end());
-  example.ids.push_back(bpe.eos_token_id());
+  append_last(text, example.ids);
   example.labels = example.ids;
   if (options_.completion_only) {
     std::fill_n(example.labels.begin(), example.context_length, kIgnoreIndex);
@@ -56,12 +79,17 @@ SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_v
   add(std::move(example), where);
 }
 
-SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
-  const Tokenizer& bpe = tokenizer(where);
+SOLO_INLINE Example DatasetBuilder::text_example(std::string_view text, const std::string& where) {
+  const std::span<const int> prefix = prepare_text(where).prefix_ids();
   Example example;
-  example.ids = bpe.encode(text, {.special_tokens = false});
-  example.ids.push_back(bpe.eos_token_id());
-  add(std::move(example), where);
+  example.ids.assign(prefix.begin(), prefix.end());
+  append_last(text, example.ids);
+  example.labels = example.ids;
+  return example;
+}
+
+SOLO_INLINE void DatasetBuilder::add_text(std::string_view text, const std::string& where) {
+  add(text_example(text, where), where);
 }
 
 SOLO_INLINE void DatasetBuilder::check_ids(const Example& example, const std::string& where) const {

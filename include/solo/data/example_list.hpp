@@ -19,6 +19,8 @@ struct ExampleList {
   Index total_tokens = 0;
   Index longest = 0;
   Index truncated = 0;
+  int eos_token_id = -1;
+  Index conversations = 0;
 
   void add(Example example) {
     const auto length = static_cast<Index>(example.ids.size());

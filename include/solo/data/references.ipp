@@ -23,6 +23,9 @@ class ReferenceSink final : public RowSink {
   void add_text(std::string_view /*text*/, const std::string& where) override {
     refuse("text", where);
   }
+  void add_pieces(const std::vector<TextPiece>& /*pieces*/, const std::string& where) override {
+    refuse("messages", where);
+  }
   void add(Example /*example*/, const std::string& where) override { refuse("input_ids", where); }
   [[nodiscard]] bool takes_prompts() const override { return true; }
   void add_prompt(std::string_view prompt, const std::string& /*where*/) override {

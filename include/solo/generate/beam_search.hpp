@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Beam search as transformers' generate does it (early_stopping false), and beam sampling.
+/// Beam search as transformers' generate does it, and beam sampling.
 #pragma once
 
 #include <solo/generate/beam_ranking.hpp>
@@ -15,17 +15,19 @@ namespace solo::inline SOLO_ABI::detail {
 /// again), adds the beam's score, and takes max(2, 1 + number of end tokens) · K candidates: the
 /// best, or with do_sample draws without replacement. Of those that have ended, the ones among the
 /// first K join the finished, of which the K best by score / (new tokens)^length_penalty stay; of
-/// the others the best K run on. It stops when no candidate runs on, or K are finished and the best
-/// running score at the present length does not beat the worst of them. Equal scores: the lower
-/// beam, then the lower token. Refers to its arguments.
+/// the others the best K run on. It stops when no candidate runs on, or K are finished and
+/// early_stopping is met: at once (yes), or when the best running score does not beat the worst of
+/// them, divided by the present length (no) or by the one of which it is best (never). Equal
+/// scores: the lower beam, then the lower token. Refers to its arguments.
 template <Scalar T>
 class BeamSearch final : public Search<T> {
  public:
-  /// `max_new_tokens` >= 1; at that length every candidate has ended.
-  BeamSearch(const SearchSettings& settings, const std::vector<int>& prompt, Index max_new_tokens);
+  /// At the limit every candidate has ended.
+  BeamSearch(const SearchSettings& settings, const std::vector<int>& prompt,
+             const TokenLimit& limit);
 
   void step(MatrixView<T> logits, std::vector<Continuation>& next) override;
-  [[nodiscard]] std::vector<std::vector<int>> results() override;
+  [[nodiscard]] std::vector<GeneratedSequence> results() override;
 
  private:
   struct Hypothesis {
@@ -39,14 +41,13 @@ class BeamSearch final : public Search<T> {
   void choose(MatrixView<T> scores);
   /// Moves on to the chosen candidates; false if all of them have ended.
   [[nodiscard]] bool advance();
-  [[nodiscard]] double normalised(double score) const;
+  [[nodiscard]] double normalised(double score, Index length) const;
   void finish(const std::vector<int>& ids, double score);
   [[nodiscard]] bool can_improve() const;
-  [[nodiscard]] std::vector<int> new_tokens(const Hypothesis& h) const;
 
   SearchSettings settings_;
   std::size_t prompt_size_;
-  Index max_new_tokens_;
+  TokenLimit limit_;
   Index new_tokens_ = 0;
   std::vector<Hypothesis> running_;
   std::vector<Hypothesis> next_;      // those that running_ becomes

@@ -4,6 +4,7 @@
 #include <solo/core/rng.hpp>
 #include <solo/generate/beam_search.hpp>
 #include <solo/generate/logits_processors.hpp>
+#include <solo/generate/logits_warpers.hpp>
 #include <solo/generate/sampling.hpp>
 #include <solo/generate/token_scores.hpp>
 
@@ -19,10 +20,10 @@ inline constexpr double kNoBeam = -1e9;
 
 template <Scalar T>
 BeamSearch<T>::BeamSearch(const SearchSettings& settings, const std::vector<int>& prompt,
-                          Index max_new_tokens)
+                          const TokenLimit& limit)
     : settings_(settings),
       prompt_size_(prompt.size()),
-      max_new_tokens_(max_new_tokens),
+      limit_(limit),
       candidates_(
           static_cast<std::size_t>(settings.rules.min_tokens_to_keep() * settings.rules.num_beams)),
       going_on_(static_cast<std::size_t>(settings.rules.num_beams)) {
@@ -30,7 +31,7 @@ BeamSearch<T>::BeamSearch(const SearchSettings& settings, const std::vector<int>
   for (std::vector<Hypothesis>* list : {&running_, &next_, &finished_}) {
     list->resize(beams);
     for (Hypothesis& h : *list) {
-      h.ids.reserve(prompt.size() + static_cast<std::size_t>(max_new_tokens));
+      h.ids.reserve(prompt.size() + static_cast<std::size_t>(limit.tokens));
     }
   }
   for (Hypothesis& beam : running_) {
@@ -46,14 +47,16 @@ template <Scalar T>
 void BeamSearch<T>::score_row(std::span<T> logits, std::size_t row) {
   const DecodingRules& rules = settings_.rules;
   // A ban may come first; what changes scores needs them normalised.
-  if (rules.do_sample || rules.repetition_penalty != 1.0) {
+  if (rules.do_sample || rules.change_scores()) {
     log_softmax(logits);
     log_sums_[row] = 0.0;
   } else {
     log_sums_[row] = log_sum_exp(logits);
   }
-  process_scores<T>(logits, running_[row].ids, rules);
+  const std::vector<int>& ids = running_[row].ids;
+  process_scores<T>(logits, {ids, ids.size() - prompt_size_}, rules);
   if (rules.do_sample) warp_scores(logits, rules);
+  if (rules.renormalize_logits) log_softmax(logits);
 }
 
 /// No token with a lower score comes into the beam's full ranking.
@@ -105,7 +108,7 @@ void BeamSearch<T>::choose(MatrixView<T> scores) {
 
 template <Scalar T>
 bool BeamSearch<T>::advance() {
-  const bool full = new_tokens_ >= max_new_tokens_;
+  const bool full = new_tokens_ >= limit_.tokens;
   const auto beams = static_cast<std::size_t>(settings_.rules.num_beams);
   bool all_ended = true;
   going_on_.clear();
@@ -114,7 +117,7 @@ bool BeamSearch<T>::advance() {
     std::vector<int>& ids = running_[c.beam].ids;
     ids.push_back(c.token);
     const bool has_ended = full || settings_.stop.ended(ids);
-    if (has_ended && i < beams) finish(ids, normalised(c.score));
+    if (has_ended && i < beams) finish(ids, normalised(c.score, new_tokens_));
     ids.pop_back();
     all_ended = all_ended && has_ended;
     if (has_ended) c.score += kNoBeam;
@@ -143,10 +146,10 @@ void BeamSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& next) 
 }
 
 template <Scalar T>
-double BeamSearch<T>::normalised(double score) const {
-  const double length = std::pow(static_cast<double>(new_tokens_), settings_.rules.length_penalty);
+double BeamSearch<T>::normalised(double score, Index length) const {
+  const double divisor = std::pow(static_cast<double>(length), settings_.rules.length_penalty);
   // Where the power is 0 or infinite, 0 / 0 and -inf / inf would be no order.
-  return score == 0.0 || !is_finite(score) ? score : score / length;
+  return score == 0.0 || !is_finite(score) ? score : score / divisor;
 }
 
 template <Scalar T>
@@ -166,23 +169,23 @@ void BeamSearch<T>::finish(const std::vector<int>& ids, double score) {
 
 template <Scalar T>
 bool BeamSearch<T>::can_improve() const {
+  const DecodingRules& rules = settings_.rules;
   const bool enough = finished_count_ == finished_.size();
-  return normalised(running_.front().score) > (enough ? finished_.back().score : kNoBeam);
+  if (enough && rules.early_stopping == EarlyStopping::yes) return false;
+  const bool longest = rules.early_stopping == EarlyStopping::never && rules.length_penalty > 0.0;
+  const Index length =
+      longest ? rules.wanted_tokens(static_cast<Index>(prompt_size_)) : new_tokens_;
+  return normalised(running_.front().score, length) > (enough ? finished_.back().score : kNoBeam);
 }
 
 template <Scalar T>
-std::vector<int> BeamSearch<T>::new_tokens(const Hypothesis& h) const {
-  return {h.ids.begin() + static_cast<std::ptrdiff_t>(prompt_size_), h.ids.end()};
-}
-
-template <Scalar T>
-std::vector<std::vector<int>> BeamSearch<T>::results() {
-  std::vector<std::vector<int>> results;
+std::vector<GeneratedSequence> BeamSearch<T>::results() {
+  std::vector<GeneratedSequence> results;
   const auto count = static_cast<std::size_t>(settings_.rules.num_return_sequences);
   for (std::size_t i = 0; i < count; ++i) {
     // Only a vocabulary that runs out of candidates leaves too few finished.
-    results.push_back(
-        new_tokens(i < finished_count_ ? finished_[i] : running_[i - finished_count_]));
+    const Hypothesis& h = i < finished_count_ ? finished_[i] : running_[i - finished_count_];
+    results.push_back(ended_sequence(settings_, limit_, h.ids, prompt_size_));
   }
   return results;
 }

@@ -6,7 +6,9 @@
 
 #include <solo/generate/beam_ranking.hpp>
 #include <solo/generate/beam_search.hpp>
+#include <solo/generate/generated_sequence.hpp>
 #include <solo/generate/logits_processors.hpp>
+#include <solo/generate/logits_warpers.hpp>
 #include <solo/generate/lora_beam_search.hpp>
 #include <solo/generate/options.hpp>
 #include <solo/generate/sampling.hpp>
@@ -25,11 +27,18 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// The new tokens of every prompt, the final eos included: num_return_sequences results a prompt,
-/// one prompt after the other, the best first. Throws ShapeError ("sequence.empty",
-/// "sequence.length", "ids.range") for a prompt that is empty, too long or has ids beyond the
-/// vocabulary, ConfigError for options out of range or that exclude each other (see
-/// detail::decoding_rules), NumericError ("numeric.logits") if a logit is NaN.
+/// What follows every prompt, and why it ends there: num_return_sequences results a prompt, one
+/// prompt after the other, the best first. Throws ShapeError ("sequence.empty", "sequence.length",
+/// "ids.range") for a prompt that is empty, too long or has ids beyond the vocabulary, ConfigError
+/// for options out of range or that exclude each other (see detail::decoding_rules),
+/// "generate.length" if max_length leaves a prompt no new token, NumericError ("numeric.logits") if
+/// a logit is NaN.
+template <Scalar T>
+[[nodiscard]] std::vector<GeneratedSequence> generate_sequences(
+    const GPT2<T>& model, std::span<const std::vector<int>> prompts,
+    const GenerateOptions& options = {});
+
+/// The ids of generate_sequences().
 template <Scalar T>
 [[nodiscard]] std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
                                                          std::span<const std::vector<int>> prompts,

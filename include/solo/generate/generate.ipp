@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/data/prompt_ids.hpp>
 #include <solo/generate/generate.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/text/utf8.hpp>
 
 #include <algorithm>
@@ -31,16 +33,28 @@ void check_prompts(const GPT2<T>& model, std::span<const std::vector<int>> promp
   }
 }
 
+SOLO_INLINE void check_max_length(const DecodingRules& rules,
+                                  std::span<const std::vector<int>> prompts) {
+  if (rules.max_new_tokens || !rules.max_length) return;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const auto length = static_cast<Index>(prompts[i].size());
+    if (*rules.max_length > length) continue;
+    fail<ConfigError>("generate.length", "prompt ", i, ": its ", length,
+                      " tokens leave none of max_length ", *rules.max_length,
+                      ", which counts them; say max_new_tokens");
+  }
+}
+
 /// The searches of some prompts, run together: one pass a step over the newest tokens of all
 /// sequences that go on. A warm step allocates nothing.
 template <Scalar T>
 class Decoder {
  public:
   Decoder(const GPT2<T>& model, const DecodingRules& rules, const GenerateOptions& options)
-      : model_(model), rules_(rules), options_(options), stop_(rules.end_tokens, options) {}
+      : model_(model), rules_(rules), options_(options), stop_(rules, options.tokenizer) {}
 
   /// Appends the results of the prompts.
-  void run(std::span<const std::vector<int>> prompts, std::vector<std::vector<int>>& results) {
+  void run(std::span<const std::vector<int>> prompts, std::vector<GeneratedSequence>& results) {
     KeyValueCache<T> cache(model_.config(), static_cast<Index>(prompts.size()),
                            model_.config().n_positions);
     prepare(cache, prompts);
@@ -50,7 +64,9 @@ class Decoder {
       step(cache, model_.next_logits(batch_, cache, order_, options_.adapter));
     }
     for (const Prompt& prompt : prompts_) {
-      for (std::vector<int>& ids : prompt.search->results()) results.push_back(std::move(ids));
+      for (GeneratedSequence& found : prompt.search->results()) {
+        results.push_back(std::move(found));
+      }
     }
   }
 
@@ -70,18 +86,17 @@ class Decoder {
     const auto blocks_of = [](Index tokens) {
       return (tokens + KeyValueCache<T>::kBlock - 1) / KeyValueCache<T>::kBlock;
     };
-    const Index sequences = rules_.num_beams > 1 ? rules_.num_beams : rules_.num_return_sequences;
+    const Index sequences = rules_.sequences();
     Index blocks = 0;
     for (const std::vector<int>& prompt : prompts) {
-      // The last new token is never run, so that it may lie one beyond the positions.
       const auto length = static_cast<Index>(prompt.size());
-      const Index limit = std::min(rules_.max_new_tokens, cache.capacity() + 1 - length);
+      const TokenLimit limit = limit_after(length, cache.capacity());
       prompts_.push_back(
           {.search = make_search(prompt, limit), .first = static_cast<Index>(prompts_.size())});
       prompts_.back().next.reserve(static_cast<std::size_t>(sequences));
       push(0, prompt);
       const Index shared = length / KeyValueCache<T>::kBlock;
-      blocks += shared + sequences * (blocks_of(length + limit - 1) - shared);
+      blocks += shared + sequences * (blocks_of(length + limit.tokens - 1) - shared);
     }
     const Index all = sequences * static_cast<Index>(prompts.size());
     batch_.ids.reserve(static_cast<std::size_t>(all));
@@ -90,8 +105,17 @@ class Decoder {
     cache.prepare(all, std::min(blocks, kPreparedBytes / cache.block_bytes()));
   }
 
+  /// The new tokens that may follow a prompt. The last one is never run, so that it may lie one
+  /// beyond the positions.
+  [[nodiscard]] TokenLimit limit_after(Index length, Index positions) const {
+    const Index wanted = rules_.wanted_tokens(length);
+    const Index room = positions + 1 - length;
+    if (wanted <= room) return {wanted, FinishReason::length};
+    return {room, FinishReason::context};
+  }
+
   [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt,
-                                                       Index limit) const {
+                                                       const TokenLimit& limit) const {
     const SearchSettings settings{rules_, stop_, *model_.pool()};
     if (rules_.beam_style == BeamStyle::lora) {
       return std::make_unique<LoraBeamSearch<T>>(settings, prompt, limit);
@@ -146,26 +170,41 @@ class Decoder {
 }  // namespace detail
 
 template <Scalar T>
-std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
-                                           std::span<const std::vector<int>> prompts,
-                                           const GenerateOptions& options) {
-  detail::DecodingRules rules = detail::decoding_rules(options, model.generation_config());
-  rules.end_tokens = detail::end_tokens(options, model.eos_token_ids(), model.config().vocab_size);
+std::vector<GeneratedSequence> generate_sequences(const GPT2<T>& model,
+                                                  std::span<const std::vector<int>> prompts,
+                                                  const GenerateOptions& options) {
+  const Index vocab_size = model.config().vocab_size;
+  const detail::DecodingRules rules = detail::with_end_tokens(
+      detail::decoding_rules(options, model.generation_config()),
+      detail::end_tokens(options, model.eos_token_ids(), vocab_size), vocab_size);
   if (options.on_token && prompts.size() != 1) {
     fail<ConfigError>("generate.options", "on_token: expected one prompt, found ", prompts.size());
   }
   detail::check_prompts(model, prompts);
+  detail::check_max_length(rules, prompts);
   if (rules.max_new_tokens == 0) {
-    return std::vector<std::vector<int>>(prompts.size() *
-                                         static_cast<std::size_t>(rules.num_return_sequences));
+    return std::vector<GeneratedSequence>(prompts.size() *
+                                          static_cast<std::size_t>(rules.num_return_sequences));
   }
-  std::vector<std::vector<int>> results;
-  const auto step = static_cast<std::size_t>(options.batch_size);
+  std::vector<GeneratedSequence> results;
+  const auto step = static_cast<std::size_t>(
+      std::min(options.batch_size, std::max<Index>(1, detail::kMaxSequences / rules.sequences())));
   for (std::size_t begin = 0; begin < prompts.size(); begin += step) {
     const auto group = prompts.subspan(begin, std::min(step, prompts.size() - begin));
     detail::Decoder<T>(model, rules, options).run(group, results);
   }
   return results;
+}
+
+template <Scalar T>
+std::vector<std::vector<int>> generate_ids(const GPT2<T>& model,
+                                           std::span<const std::vector<int>> prompts,
+                                           const GenerateOptions& options) {
+  std::vector<std::vector<int>> ids;
+  for (GeneratedSequence& sequence : generate_sequences(model, prompts, options)) {
+    ids.push_back(std::move(sequence.ids));
+  }
+  return ids;
 }
 
 template <Scalar T>
@@ -175,13 +214,13 @@ std::string generate(const GPT2<T>& model, const Tokenizer& tokenizer, std::stri
   with_tokenizer.tokenizer = &tokenizer;
   std::vector<int> ids = tokenizer.encode(prompt);
   if (options.append_separator) {
-    if (tokenizer.eos_token_id() < 0) {
-      fail<ConfigError>("tokenizer.eos", "append_separator: the tokenizer has no <|endoftext|>");
-    }
-    ids.push_back(tokenizer.eos_token_id());
+    const EndTokens ends = EndTokens::resolve(model.config(), model.eos_token_ids(), &tokenizer);
+    ids = prompt_ids(tokenizer, prompt);
+    ids.push_back(ends.required("append_separator"));
+    if (!options.eos_token_id) with_tokenizer.extra_end_tokens.push_back(ends.write);
   }
-  return output_text(model, tokenizer,
-                     generate_ids(model, std::span(&ids, 1), with_tokenizer).front(), options);
+  ids = generate_ids(model, std::span(&ids, 1), with_tokenizer).front();
+  return output_text(model, tokenizer, std::move(ids), with_tokenizer);
 }
 
 template <Scalar T>
@@ -195,6 +234,8 @@ std::string output_text(const GPT2<T>& model, const Tokenizer& tokenizer, std::v
 
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                                                               \
+  template std::vector<GeneratedSequence> generate_sequences<T>(                          \
+      const GPT2<T>&, std::span<const std::vector<int>>, const GenerateOptions&);         \
   template std::vector<std::vector<int>> generate_ids<T>(                                 \
       const GPT2<T>&, std::span<const std::vector<int>>, const GenerateOptions&);         \
   template std::string output_text<T>(const GPT2<T>&, const Tokenizer&, std::vector<int>, \

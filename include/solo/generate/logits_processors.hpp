@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// What changes the scores of the next token, one row at a time, as transformers' logits processors
-/// and warpers of the same names do. A token that is out has the score -inf.
+/// do. A token that is out has the score -inf.
 #pragma once
 
 #include <solo/core/scalar.hpp>
 #include <solo/generate/options.hpp>
 #include <solo/generate/token_scores.hpp>
 
+#include <cstddef>
 #include <span>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
 
@@ -33,25 +35,37 @@ void penalise_repetition(std::span<T> scores, std::span<const int> ids, double p
 template <Scalar T>
 void ban_repeated_ngrams(std::span<T> scores, std::span<const int> ids, Index n);
 
-/// Bans what scores less than the k-th best (ties stay).
+/// Adds the bias of every sequence that the next token may complete to that token.
 template <Scalar T>
-void keep_top_k(std::span<T> scores, Index k);
+void bias_sequences(std::span<T> scores, std::span<const int> ids,
+                    std::span<const SequenceBias> biases);
 
-/// Bans a token if the better ones have the probability p together; the `least` best stay.
+/// Bans the last token of every word whose other tokens are the last of `ids`.
 template <Scalar T>
-void keep_top_p(std::span<T> scores, double p, Index least);
+void ban_words(std::span<T> scores, std::span<const int> ids,
+               std::span<const std::vector<int>> words);
 
-/// Bans tokens less likely than p times the likeliest; the `least` best stay.
 template <Scalar T>
-void keep_min_p(std::span<T> scores, double p, Index least);
+void ban_tokens(std::span<T> scores, std::span<const int> tokens);
 
-/// Repetition penalty, then n-gram bans; `ids` is prompt and new tokens.
+/// Bans all but these tokens, whose scores become 0.
 template <Scalar T>
-void process_scores(std::span<T> scores, std::span<const int> ids, const DecodingRules& rules);
+void force_tokens(std::span<T> scores, std::span<const int> tokens);
 
-/// Temperature, top_k, top_p, min_p, in this order.
+/// Finite scores of the end tokens grow by |score| · (growth - 1).
 template <Scalar T>
-void warp_scores(std::span<T> scores, const DecodingRules& rules);
+void raise_ends(std::span<T> scores, std::span<const int> end_tokens, double growth);
+
+/// The sequence that the next token continues.
+struct ScoredSequence {
+  std::span<const int> ids;    ///< prompt and new tokens; of beam_style lora the new ones alone
+  std::size_t new_tokens = 0;  ///< how many of them are new
+};
+
+/// All of these that the rules ask for, in transformers' order.
+template <Scalar T>
+void process_scores(std::span<T> scores, const ScoredSequence& sequence,
+                    const DecodingRules& rules);
 
 }  // namespace solo::inline SOLO_ABI::detail
 

@@ -9,29 +9,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <functional>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
-
-/// Bans all but the best tokens: the `least` best, and those after them as long as more(token).
-/// more() sees every token that stays, in order. Of equal scores the last comes first, as in
-/// transformers, which sorts upwards.
-template <Scalar T, class More>
-void keep_best(std::span<T> scores, Index least, const More& more) {
-  const auto at = [&](int token) -> T& { return scores[static_cast<std::size_t>(token)]; };
-  const auto worse = [&](int a, int b) { return at(a) < at(b) || (at(a) == at(b) && a < b); };
-  int* const heap = thread_buffer<int, kTokens>(static_cast<Index>(scores.size()));
-  int* end = heap;
-  for_allowed<T>(scores, [&](int token) { *end++ = token; });
-  std::make_heap(heap, end, worse);
-  for (Index taken = 0; end != heap; ++taken) {
-    const bool stays = more(*heap);
-    if (!stays && taken >= least) break;
-    std::pop_heap(heap, end, worse);
-    --end;
-  }
-  for (const int* token = heap; token != end; ++token) at(*token) = kBanned<T>;
-}
 
 template <Scalar T>
 void require_no_nan(std::span<const T> logits) {
@@ -91,83 +71,98 @@ void ban_repeated_ngrams(std::span<T> scores, std::span<const int> ids, Index n)
   }
 }
 
+/// Whether one more token may complete the sequence.
+[[nodiscard]] SOLO_INLINE bool would_complete(std::span<const int> ids,
+                                              std::span<const int> sequence) {
+  const std::size_t context = sequence.size() - 1;
+  if (context > ids.size()) return false;
+  const std::span<const int> last = ids.last(context);
+  return std::equal(last.begin(), last.end(), sequence.begin());
+}
+
 template <Scalar T>
-void keep_top_k(std::span<T> scores, Index k) {
-  const auto size = static_cast<Index>(scores.size());
-  if (k >= size) return;
-  T* const heap = thread_buffer<T, kTokenScores>(k);  // the k largest so far, the smallest in front
-  std::copy_n(scores.begin(), k, heap);
-  std::make_heap(heap, heap + k, std::greater<T>());
-  const auto next = [&](Index begin) {
-    return kernels<T>().find_not_less(begin, size, scores.data(), *heap);
-  };
-  for (Index i = next(k); i < size; i = next(i + 1)) {
-    const T score = scores[static_cast<std::size_t>(i)];
-    if (score == *heap) continue;
-    std::pop_heap(heap, heap + k, std::greater<T>());
-    heap[k - 1] = score;
-    std::push_heap(heap, heap + k, std::greater<T>());
+void bias_sequences(std::span<T> scores, std::span<const int> ids,
+                    std::span<const SequenceBias> biases) {
+  for (const SequenceBias& sequence : biases) {
+    if (would_complete(ids, sequence.ids)) {
+      scores[static_cast<std::size_t>(sequence.ids.back())] += static_cast<T>(sequence.bias);
+    }
   }
-  const T least = *heap;
-  for (T& score : scores) score = score < least ? kBanned<T> : score;
 }
 
 template <Scalar T>
-void keep_top_p(std::span<T> scores, double p, Index least) {
-  const T top = maximum<T>(scores);
-  const auto weight = [top](T score) { return std::exp(static_cast<double>(score - top)); };
-  double sum = 0.0;
-  for_allowed<T>(scores,
-                 [&](int token) { sum += weight(scores[static_cast<std::size_t>(token)]); });
-  double better = 0.0;  // the weight of all better tokens
-  keep_best(scores, least, [&](int token) {
-    const bool stays = better < p * sum;
-    better += weight(scores[static_cast<std::size_t>(token)]);
-    return stays;
-  });
+void ban_words(std::span<T> scores, std::span<const int> ids,
+               std::span<const std::vector<int>> words) {
+  for (const std::vector<int>& word : words) {
+    if (would_complete(ids, word)) scores[static_cast<std::size_t>(word.back())] = kBanned<T>;
+  }
 }
 
 template <Scalar T>
-void keep_min_p(std::span<T> scores, double p, Index least) {
-  const T top = maximum<T>(scores);
-  keep_best(scores, least, [&](int token) {
-    return std::exp(static_cast<double>(scores[static_cast<std::size_t>(token)] - top)) >= p;
-  });
+void ban_tokens(std::span<T> scores, std::span<const int> tokens) {
+  for (const int token : tokens) scores[static_cast<std::size_t>(token)] = kBanned<T>;
 }
 
 template <Scalar T>
-void process_scores(std::span<T> scores, std::span<const int> ids, const DecodingRules& rules) {
+void force_tokens(std::span<T> scores, std::span<const int> tokens) {
+  std::fill(scores.begin(), scores.end(), kBanned<T>);
+  for (const int token : tokens) scores[static_cast<std::size_t>(token)] = T{0};
+}
+
+template <Scalar T>
+void raise_ends(std::span<T> scores, std::span<const int> end_tokens, double growth) {
+  for (const int token : end_tokens) {
+    T& score = scores[static_cast<std::size_t>(token)];
+    if (is_finite(score)) score += std::abs(score) * static_cast<T>(growth - 1.0);
+  }
+}
+
+template <Scalar T>
+void process_scores(std::span<T> scores, const ScoredSequence& sequence,
+                    const DecodingRules& rules) {
+  const std::span<const int> ids = sequence.ids;
+  const auto count = static_cast<Index>(sequence.new_tokens);
+  const Index prompt = static_cast<Index>(ids.size()) - count;
+  bias_sequences<T>(scores, ids, rules.sequence_bias);
   if (rules.repetition_penalty != 1.0) {
     penalise_repetition(scores, ids, rules.repetition_penalty);
   }
   if (rules.no_repeat_ngram_size > 0) {
     ban_repeated_ngrams(scores, ids, rules.no_repeat_ngram_size);
   }
-}
-
-template <Scalar T>
-void warp_scores(std::span<T> scores, const DecodingRules& rules) {
-  const Index least = rules.min_tokens_to_keep();
-  if (rules.temperature != 1.0) {
-    for (T& score : scores) score = static_cast<T>(static_cast<double>(score) / rules.temperature);
+  ban_words<T>(scores, ids, rules.bad_words_ids);
+  if (count < rules.least_tokens(prompt)) ban_tokens<T>(scores, rules.end_tokens);
+  if (rules.forced_bos_token_id && ids.size() == 1) {
+    force_tokens<T>(scores, {&*rules.forced_bos_token_id, 1});
   }
-  if (rules.top_k > 0) keep_top_k(scores, std::max(rules.top_k, least));
-  if (rules.top_p < 1.0) keep_top_p(scores, rules.top_p, least);
-  if (rules.min_p > 0.0) keep_min_p(scores, rules.min_p, least);
+  if (!rules.forced_eos_token_id.empty() && count + 1 == rules.wanted_tokens(prompt)) {
+    force_tokens<T>(scores, rules.forced_eos_token_id);
+  }
+  if (const auto& decay = rules.exponential_decay_length_penalty; decay && count > decay->start) {
+    const auto steps = static_cast<double>(count - decay->start);
+    raise_ends<T>(scores, rules.end_tokens, std::pow(decay->factor, steps));
+  }
+  ban_tokens<T>(scores, rules.suppress_tokens);
+  // A forced first token is not the first that may be suppressed.
+  const Index first = rules.forced_bos_token_id && prompt == 1 ? 1 : 0;
+  if (count == first) ban_tokens<T>(scores, rules.begin_suppress_tokens);
 }
 
 #if !SOLO_HEADER_ONLY
-#define SOLO_INSTANTIATE(T)                                                                  \
-  template void require_no_nan<T>(std::span<const T>);                                       \
-  template double log_sum_exp<T>(std::span<T>);                                              \
-  template void log_softmax<T>(std::span<T>);                                                \
-  template void penalise_repetition<T>(std::span<T>, std::span<const int>, double);          \
-  template void ban_repeated_ngrams<T>(std::span<T>, std::span<const int>, Index);           \
-  template void keep_top_k<T>(std::span<T>, Index);                                          \
-  template void keep_top_p<T>(std::span<T>, double, Index);                                  \
-  template void keep_min_p<T>(std::span<T>, double, Index);                                  \
-  template void process_scores<T>(std::span<T>, std::span<const int>, const DecodingRules&); \
-  template void warp_scores<T>(std::span<T>, const DecodingRules&)
+#define SOLO_INSTANTIATE(T)                                                         \
+  template void require_no_nan<T>(std::span<const T>);                              \
+  template double log_sum_exp<T>(std::span<T>);                                     \
+  template void log_softmax<T>(std::span<T>);                                       \
+  template void penalise_repetition<T>(std::span<T>, std::span<const int>, double); \
+  template void ban_repeated_ngrams<T>(std::span<T>, std::span<const int>, Index);  \
+  template void bias_sequences<T>(std::span<T>, std::span<const int>,               \
+                                  std::span<const SequenceBias>);                   \
+  template void ban_words<T>(std::span<T>, std::span<const int>,                    \
+                             std::span<const std::vector<int>>);                    \
+  template void ban_tokens<T>(std::span<T>, std::span<const int>);                  \
+  template void force_tokens<T>(std::span<T>, std::span<const int>);                \
+  template void raise_ends<T>(std::span<T>, std::span<const int>, double);          \
+  template void process_scores<T>(std::span<T>, const ScoredSequence&, const DecodingRules&)
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);
 #undef SOLO_INSTANTIATE

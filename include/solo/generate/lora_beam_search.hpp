@@ -21,12 +21,11 @@ namespace solo::inline SOLO_ABI::detail {
 template <Scalar T>
 class LoraBeamSearch final : public Search<T> {
  public:
-  /// `max_new_tokens` >= 1.
   LoraBeamSearch(const SearchSettings& settings, const std::vector<int>& prompt,
-                 Index max_new_tokens);
+                 const TokenLimit& limit);
 
   void step(MatrixView<T> logits, std::vector<Continuation>& next) override;
-  [[nodiscard]] std::vector<std::vector<int>> results() override;
+  [[nodiscard]] std::vector<GeneratedSequence> results() override;
 
   /// The candidates that the last step took, the best first, those that ended included.
   [[nodiscard]] const std::vector<BeamCandidate>& chosen() const noexcept {
@@ -51,7 +50,7 @@ class LoraBeamSearch final : public Search<T> {
 
   SearchSettings settings_;
   std::size_t prompt_size_;
-  Index max_new_tokens_;
+  TokenLimit limit_;
   Index new_tokens_ = 0;
   std::vector<Hypothesis> running_;  // those that have not ended: the first running_count_
   std::vector<Hypothesis> next_;     // those that running_ becomes

@@ -14,12 +14,12 @@ namespace solo::inline SOLO_ABI::detail {
 
 template <Scalar T>
 LoraBeamSearch<T>::LoraBeamSearch(const SearchSettings& settings, const std::vector<int>& prompt,
-                                  Index max_new_tokens)
+                                  const TokenLimit& limit)
     : settings_(settings),
       prompt_size_(prompt.size()),
-      max_new_tokens_(max_new_tokens),
+      limit_(limit),
       candidates_(static_cast<std::size_t>(settings.rules.num_beams)) {
-  const std::size_t room = prompt.size() + static_cast<std::size_t>(max_new_tokens);
+  const std::size_t room = prompt.size() + static_cast<std::size_t>(limit.tokens);
   for (std::vector<Hypothesis>* list : {&running_, &next_}) {
     list->resize(candidates_.room());
     for (Hypothesis& h : *list) h.ids.reserve(room);
@@ -46,7 +46,8 @@ T LoraBeamSearch<T>::threshold(std::size_t beam, double log_sum) const {
 template <Scalar T>
 void LoraBeamSearch<T>::rank(std::span<T> logits, std::size_t beam) {
   const Hypothesis& h = running_[beam];
-  process_scores<T>(logits, std::span<const int>(h.ids).subspan(prompt_size_), settings_.rules);
+  const std::span<const int> seen = std::span<const int>(h.ids).subspan(prompt_size_);
+  process_scores<T>(logits, {seen, seen.size()}, settings_.rules);
   const double log_sum = log_sum_exp(logits);
   const auto size = static_cast<Index>(logits.size());
   BeamRanking& ranking = rankings_[beam];
@@ -97,7 +98,7 @@ void LoraBeamSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& ne
   choose(logits);
   ++new_tokens_;
   advance(next);
-  if (new_tokens_ < max_new_tokens_) {
+  if (new_tokens_ < limit_.tokens) {
     if (!can_improve()) next.clear();
     return;
   }
@@ -128,13 +129,12 @@ bool LoraBeamSearch<T>::can_improve() const {
   if (running_count_ == 0 || !has_best_) return running_count_ > 0;
   const T score = running_.front().score;
   return best_.score <
-         std::max(normalised(score, new_tokens_ + 1), normalised(score, max_new_tokens_));
+         std::max(normalised(score, new_tokens_ + 1), normalised(score, limit_.tokens));
 }
 
 template <Scalar T>
-std::vector<std::vector<int>> LoraBeamSearch<T>::results() {
-  best_.ids.erase(best_.ids.begin(), best_.ids.begin() + static_cast<std::ptrdiff_t>(prompt_size_));
-  return {std::move(best_.ids)};
+std::vector<GeneratedSequence> LoraBeamSearch<T>::results() {
+  return {ended_sequence(settings_, limit_, best_.ids, prompt_size_)};
 }
 
 #if !SOLO_HEADER_ONLY

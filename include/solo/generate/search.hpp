@@ -5,9 +5,11 @@
 
 #include <solo/core/parallel.hpp>
 #include <solo/core/view.hpp>
+#include <solo/generate/generated_sequence.hpp>
 #include <solo/generate/options.hpp>
 #include <solo/generate/stop_rule.hpp>
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -17,6 +19,12 @@ namespace solo::inline SOLO_ABI::detail {
 struct Continuation {
   Index parent = 0;
   int token = 0;
+};
+
+/// How many new tokens a sequence may have, at least 1, and what that limit is.
+struct TokenLimit {
+  Index tokens = 1;
+  FinishReason reason = FinishReason::length;
 };
 
 /// What the searches of a call share.
@@ -40,9 +48,18 @@ class Search {
   /// first), which it may overwrite, and says what to run next; nothing: it has finished. A warm
   /// step allocates nothing.
   virtual void step(MatrixView<T> logits, std::vector<Continuation>& next) = 0;
-  /// The new tokens of the returned sequences, the best first.
-  [[nodiscard]] virtual std::vector<std::vector<int>> results() = 0;
+  /// The returned sequences, the best first.
+  [[nodiscard]] virtual std::vector<GeneratedSequence> results() = 0;
 };
+
+/// What is new of `ids`, which have ended, and why they have.
+[[nodiscard]] inline GeneratedSequence ended_sequence(const SearchSettings& settings,
+                                                      const TokenLimit& limit,
+                                                      std::span<const int> ids,
+                                                      std::size_t prompt_size) {
+  const std::span<const int> fresh = ids.subspan(prompt_size);
+  return {{fresh.begin(), fresh.end()}, settings.stop.reason(ids).value_or(limit.reason)};
+}
 
 /// A row as a span.
 template <Scalar T>

@@ -5,25 +5,21 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 namespace solo::inline SOLO_ABI::detail {
-
-SOLO_INLINE StopRule::StopRule(std::vector<int> end_tokens, const GenerateOptions& options)
-    : end_tokens_(std::move(end_tokens)),
-      stop_strings_(options.stop_strings),
-      tokenizer_(options.tokenizer) {}
 
 SOLO_INLINE bool StopRule::is_end_token(int token) const {
   return std::find(end_tokens_.begin(), end_tokens_.end(), token) != end_tokens_.end();
 }
 
-SOLO_INLINE bool StopRule::ended(std::span<const int> ids) const {
-  return is_end_token(ids.back()) || (!stop_strings_.empty() && completes_stop_string(ids));
+SOLO_INLINE std::optional<FinishReason> StopRule::reason(std::span<const int> ids) const {
+  if (is_end_token(ids.back())) return FinishReason::stop;
+  if (!stop_strings_.empty() && completes_stop_string(ids)) return FinishReason::stop_string;
+  return std::nullopt;
 }
 
 SOLO_INLINE bool StopRule::completes_stop_string(std::span<const int> ids) const {
-  const std::size_t last = tokenizer_->token(ids.back()).size();
+  const std::size_t last = tokenizer_->decode_one(ids.back()).size();
   return std::any_of(stop_strings_.begin(), stop_strings_.end(), [&](const std::string& stop) {
     for (std::size_t rest = 0; rest < last; ++rest) {
       if (text_ends(ids, rest, stop)) return true;
@@ -34,7 +30,7 @@ SOLO_INLINE bool StopRule::completes_stop_string(std::span<const int> ids) const
 
 SOLO_INLINE bool StopRule::text_ends(std::span<const int> ids, std::size_t rest,
                                      std::string_view stop) const {
-  std::string_view token = tokenizer_->token(ids.back());
+  std::string_view token = tokenizer_->decode_one(ids.back());
   token.remove_suffix(rest);
   for (;;) {
     const std::size_t count = std::min(token.size(), stop.size());
@@ -43,7 +39,7 @@ SOLO_INLINE bool StopRule::text_ends(std::span<const int> ids, std::size_t rest,
     if (stop.empty()) return true;
     ids = ids.first(ids.size() - 1);
     if (ids.empty()) return false;
-    token = tokenizer_->token(ids.back());
+    token = tokenizer_->decode_one(ids.back());
   }
 }
 

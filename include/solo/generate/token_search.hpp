@@ -16,13 +16,13 @@ namespace solo::inline SOLO_ABI::detail {
 template <Scalar T>
 class TokenSearch final : public Search<T> {
  public:
-  /// `max_new_tokens` >= 1.
-  TokenSearch(const SearchSettings& settings, const std::vector<int>& prompt, Index max_new_tokens);
+  TokenSearch(const SearchSettings& settings, const std::vector<int>& prompt,
+              const TokenLimit& limit);
   /// Tells the text of the tokens to options.on_token.
   void stream_to(const GenerateOptions& options);
 
   void step(MatrixView<T> logits, std::vector<Continuation>& next) override;
-  [[nodiscard]] std::vector<std::vector<int>> results() override;
+  [[nodiscard]] std::vector<GeneratedSequence> results() override;
 
  private:
   void process_row(std::span<T> scores, std::size_t sequence) const;
@@ -31,7 +31,7 @@ class TokenSearch final : public Search<T> {
 
   SearchSettings settings_;
   std::size_t prompt_size_;
-  Index max_new_tokens_;
+  TokenLimit limit_;
   std::vector<std::vector<int>> sequences_;  // prompt and new tokens
   std::vector<std::size_t> running_;         // the sequence of each row of the next logits
   std::vector<int> tokens_;                  // what they go on with

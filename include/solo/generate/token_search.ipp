@@ -2,23 +2,22 @@
 #pragma once
 
 #include <solo/generate/logits_processors.hpp>
+#include <solo/generate/logits_warpers.hpp>
 #include <solo/generate/sampling.hpp>
 #include <solo/generate/token_search.hpp>
-
-#include <utility>
 
 namespace solo::inline SOLO_ABI::detail {
 
 template <Scalar T>
 TokenSearch<T>::TokenSearch(const SearchSettings& settings, const std::vector<int>& prompt,
-                            Index max_new_tokens)
+                            const TokenLimit& limit)
     : settings_(settings),
       prompt_size_(prompt.size()),
-      max_new_tokens_(max_new_tokens),
+      limit_(limit),
       sequences_(static_cast<std::size_t>(settings.rules.num_return_sequences)),
       tokens_(sequences_.size()) {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    sequences_[i].reserve(prompt.size() + static_cast<std::size_t>(max_new_tokens));
+    sequences_[i].reserve(prompt.size() + static_cast<std::size_t>(limit.tokens));
     sequences_[i] = prompt;
     running_.push_back(i);
   }
@@ -45,7 +44,7 @@ void TokenSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& next)
   for (std::size_t i = 0; i < running_.size(); ++i) {
     std::vector<int>& ids = sequences_[running_[i]];
     ids.push_back(tokens_[i]);
-    const bool full = static_cast<Index>(ids.size() - prompt_size_) >= max_new_tokens_;
+    const bool full = static_cast<Index>(ids.size() - prompt_size_) >= limit_.tokens;
     const bool finished = full || settings_.stop.ended(ids);
     tell(tokens_[i], finished);
     if (finished) continue;
@@ -58,7 +57,8 @@ void TokenSearch<T>::step(MatrixView<T> logits, std::vector<Continuation>& next)
 template <Scalar T>
 void TokenSearch<T>::process_row(std::span<T> scores, std::size_t sequence) const {
   require_no_nan<T>(scores);
-  process_scores<T>(scores, sequences_[sequence], settings_.rules);
+  const std::vector<int>& ids = sequences_[sequence];
+  process_scores<T>(scores, {ids, ids.size() - prompt_size_}, settings_.rules);
   if (settings_.rules.do_sample) warp_scores(scores, settings_.rules);
 }
 
@@ -78,11 +78,12 @@ void TokenSearch<T>::tell(int token, bool finished) {
 }
 
 template <Scalar T>
-std::vector<std::vector<int>> TokenSearch<T>::results() {
-  for (std::vector<int>& ids : sequences_) {
-    ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(prompt_size_));
+std::vector<GeneratedSequence> TokenSearch<T>::results() {
+  std::vector<GeneratedSequence> results;
+  for (const std::vector<int>& ids : sequences_) {
+    results.push_back(ended_sequence(settings_, limit_, ids, prompt_size_));
   }
-  return std::move(sequences_);
+  return results;
 }
 
 #if !SOLO_HEADER_ONLY

@@ -79,6 +79,8 @@ class UpdateFile : public InputFile {
   explicit UpdateFile(std::filesystem::path path) : InputFile(std::move(path), true) {}
   /// Throws IoError "io.write", also beyond the end of the file.
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes) const;
+  /// Waits until what was written is on the disk. Throws IoError "io.write".
+  void sync() const;
 };
 
 /// What read_text_file takes.
@@ -112,10 +114,16 @@ class AtomicFile {
   void write(std::string_view text);
   /// Makes the file `size` bytes long; those behind what was written are zeros, which take no room.
   void extend(std::uint64_t size);
-  /// fsync, close, rename, fsync of the directory. Throws IoError "io.write" or "io.rename".
+  /// fsync and close: nothing more can be written. Throws IoError "io.write".
+  void stage();
+  /// stage(), rename, fsync of the directory. Throws IoError "io.write" or "io.rename".
   void commit();
+  [[nodiscard]] const std::filesystem::path& target() const noexcept { return target_; }
+  /// Where the bytes are until commit(); empty afterwards.
+  [[nodiscard]] const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
  private:
+  [[noreturn]] void give_up(std::string_view id, std::string_view what, int code);
   void discard() noexcept;
 
   std::filesystem::path target_;
@@ -126,8 +134,8 @@ class AtomicFile {
 /// Writes a whole file through AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-/// Removes what AtomicFile left in a folder when a process that runs no more was killed. Never
-/// throws: what cannot be removed stays.
+/// Removes what AtomicFile left in a folder when a process of this host that runs no more was
+/// killed: a living one holds a lock on its file. Never throws: what cannot be removed stays.
 void remove_stale_temporaries(const std::filesystem::path& folder) noexcept;
 
 /// How AppendFile opens.

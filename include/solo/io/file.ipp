@@ -3,12 +3,12 @@
 
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/temporary_file.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
+#include <cstdint>
 #include <exception>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,9 +19,6 @@
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
-
-/// What the names of AtomicFile's temporary files begin with; the process's number follows.
-inline constexpr std::string_view kTemporaryPrefix = ".solo-tmp-";
 
 /// The system's words for an errno value.
 [[nodiscard]] SOLO_INLINE std::string system_message(int code) {
@@ -215,6 +212,12 @@ SOLO_INLINE void UpdateFile::write_at(std::uint64_t offset,
   }
 }
 
+SOLO_INLINE void UpdateFile::sync() const {
+  if (::fsync(descriptor()) == 0) return;
+  const int code = errno;
+  fail<IoError>("io.write", name(), ": cannot sync: ", detail::system_message(code));
+}
+
 SOLO_INLINE std::string read_text_file(const std::filesystem::path& path,
                                        const ReadTextOptions& options) {
   if (options.allow_fifo) {
@@ -253,12 +256,17 @@ SOLO_INLINE AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::
                   detail::file_kind(old.st_mode));
   }
   constexpr int kAttempts = 10000;  // leftovers of a killed process with the same number
+  const std::string prefix = detail::temporary_prefix();
   for (int i = 0; i < kAttempts && !file_.open(); ++i) {
-    temporary_ =
-        detail::directory_of(target_) / concat(detail::kTemporaryPrefix, ::getpid(), "-", i);
+    temporary_ = detail::directory_of(target_) / concat(prefix, ::getpid(), "-", i);
     file_ = detail::FileDescriptor(detail::open_retrying(
         temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, exists ? 0600 : 0666));
     if (!file_.open() && errno != EEXIST) break;
+    // Another process may take it for a leftover until it is locked, and remove it.
+    struct ::stat created {};
+    const bool ours = file_.open() && detail::take_file_lock(file_.get(), true) &&
+                      ::fstat(file_.get(), &created) == 0 && created.st_nlink > 0;
+    if (!ours) file_ = {};
   }
   int code = errno;
   if (!file_.open()) {
@@ -308,14 +316,22 @@ SOLO_INLINE void AtomicFile::extend(std::uint64_t size) {
                 " bytes long: ", detail::system_message(code));
 }
 
-SOLO_INLINE void AtomicFile::commit() {
-  const auto give_up = [&](std::string_view id, std::string_view what, int code) {
-    discard();
-    fail<IoError>(id, display_name(target_), ": cannot ", what, ": ", detail::system_message(code));
-  };
+SOLO_INLINE void AtomicFile::give_up(std::string_view id, std::string_view what, int code) {
+  discard();
+  fail<IoError>(id, display_name(target_), ": cannot ", what, ": ", detail::system_message(code));
+}
+
+SOLO_INLINE void AtomicFile::stage() {
   if (!file_.open()) give_up("io.write", "commit", EBADF);
   if (::fsync(file_.get()) != 0) give_up("io.write", "sync", errno);
+  // Keeps the lock until the file has its name.
+  const detail::FileDescriptor locked(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   if (::close(file_.release()) != 0 && errno != EINTR) give_up("io.write", "close", errno);
+}
+
+SOLO_INLINE void AtomicFile::commit() {
+  if (file_.open()) stage();
+  if (temporary_.empty()) give_up("io.write", "commit", EBADF);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("io.rename", "replace", errno);
   temporary_.clear();
   detail::sync_directory(detail::directory_of(target_));
@@ -329,17 +345,17 @@ SOLO_INLINE void write_file_atomically(const std::filesystem::path& path, std::s
 
 SOLO_INLINE void remove_stale_temporaries(const std::filesystem::path& folder) noexcept {
   try {
+    const std::string prefix = detail::temporary_prefix();
     std::error_code error;
     std::filesystem::directory_iterator entry(folder, error);
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-      const std::string name = entry->path().filename().string();
-      if (!name.starts_with(detail::kTemporaryPrefix)) continue;
-      ::pid_t owner = 0;
-      const char* const begin = name.data() + detail::kTemporaryPrefix.size();
-      const char* const end = name.data() + name.size();
-      const auto [rest, code] = std::from_chars(begin, end, owner);
-      if (code != std::errc() || owner <= 0 || rest == end || *rest != '-') continue;
-      if (::kill(owner, 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
+      if (!entry->path().filename().string().starts_with(prefix)) continue;
+      // Read and write, for NFS locks nothing less.
+      const detail::FileDescriptor file(
+          detail::open_retrying(entry->path().c_str(), O_RDWR | O_NONBLOCK | O_NOFOLLOW));
+      struct ::stat status {};
+      if (!file.open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      if (detail::take_file_lock(file.get(), false)) ::unlink(entry->path().c_str());
     }
   } catch (const std::exception&) {  // out of memory, or a name that cannot be read
     return;

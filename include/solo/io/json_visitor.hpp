@@ -66,7 +66,8 @@ class JsonVisitor {
 void visit_json(std::string_view text, const std::string& source, JsonVisitor& visitor,
                 const JsonLimits& limits = {});
 
-/// Parses a file, without ever holding all of it. IoError as InputFile; FormatError "io.too_large".
+/// Parses a file, without ever holding all of it. IoError as InputFile; FormatError "io.too_large",
+/// or "io.foreign" for a Git LFS pointer, a web page and the like.
 void visit_json_file(const std::filesystem::path& path, JsonVisitor& visitor,
                      const JsonLimits& limits = {});
 

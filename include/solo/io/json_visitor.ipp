@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json_visitor.hpp>
 
 #include <nlohmann/json.hpp>
@@ -349,6 +350,7 @@ SOLO_INLINE void visit_json_file(const std::filesystem::path& path, JsonVisitor&
     fail<FormatError>("io.too_large", file.name(), ": expected at most ", limits.max_file_bytes,
                       " bytes, found ", file.size());
   }
+  detail::refuse_foreign(file);
   detail::visit_json_range(file, {0, file.size(), file.name()}, visitor, limits);
 }
 

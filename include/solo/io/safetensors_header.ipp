@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json_visitor.hpp>
 #include <solo/io/safetensors_header.hpp>
 
@@ -274,6 +275,7 @@ SOLO_INLINE SafetensorsHeader read_safetensors_header(const InputFile& file) {
     length = length << 8U | std::to_integer<std::uint64_t>(prefix[i]);
   }
   if (length > kMaxSafetensorsHeader || length > file.size() - kPrefix) {
+    refuse_foreign(file);
     fail<FormatError>("safetensors.header_size", file.name(), ": expected a header of at most ",
                       std::min(kMaxSafetensorsHeader, file.size() - kPrefix), " bytes, found ",
                       length);

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <solo/core/scalar.hpp>
+#include <solo/io/file.hpp>
 #include <solo/io/json.hpp>
 
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -22,12 +24,13 @@ struct TensorRef {
   std::vector<Index> shape = {};
   std::variant<std::span<const float>, std::span<const double>, std::span<const bfloat16>> data =
       {};
+  std::optional<DType> dtype = {};  ///< in the file; none: the options'
 };
 
 /// How write_safetensors writes.
 struct SafetensorsWriteOptions {
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
-  DType dtype = DType::float32;  ///< of every tensor in the file
+  DType dtype = DType::float32;  ///< of every tensor that does not say its own
   /// If not empty: a metadata entry of this name gets the checksum of length and header, with
   /// zeros in its own place.
   std::string checksum_key = {};
@@ -39,6 +42,9 @@ struct SafetensorsWriteOptions {
 /// data and shape disagree, NumericError "numeric.nonfinite" or "numeric.overflow" naming the
 /// tensor (the reader would refuse it), and IoError as AtomicFile.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorRef> tensors,
+                       const SafetensorsWriteOptions& options = {});
+/// The same into a file that the caller commits.
+void write_safetensors(AtomicFile& file, std::span<const TensorRef> tensors,
                        const SafetensorsWriteOptions& options = {});
 
 namespace detail {

@@ -123,12 +123,24 @@ SOLO_INLINE std::string safetensors_beginning(const Json& header) {
 SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
                                    std::span<const TensorRef> tensors,
                                    const SafetensorsWriteOptions& options) {
-  const std::string where = display_name(path);
-  // The reference sorts by descending size of the dtype first; here there is one dtype.
+  AtomicFile file(path);
+  write_safetensors(file, tensors, options);
+  file.commit();
+}
+
+SOLO_INLINE void write_safetensors(AtomicFile& file, std::span<const TensorRef> tensors,
+                                   const SafetensorsWriteOptions& options) {
+  const std::string where = display_name(file.target());
+  const auto dtype_of = [&](const TensorRef& tensor) {
+    return tensor.dtype.value_or(options.dtype);
+  };
   std::vector<const TensorRef*> sorted;
   for (const TensorRef& tensor : tensors) sorted.push_back(&tensor);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const TensorRef* a, const TensorRef* b) { return a->name < b->name; });
+  std::sort(sorted.begin(), sorted.end(), [&](const TensorRef* a, const TensorRef* b) {
+    const std::size_t a_size = size_of(dtype_of(*a));
+    const std::size_t b_size = size_of(dtype_of(*b));
+    return a_size != b_size ? a_size > b_size : a->name < b->name;
+  });
 
   Json header = Json::object();
   auto& fields = static_cast<Json::object_t::Container&>(header.get_ref<Json::object_t&>());
@@ -145,9 +157,9 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
     }
     previous = &tensor->name;
     const std::uint64_t begin = end;
-    end += detail::checked_bytes(where, *tensor, options.dtype);
+    end += detail::checked_bytes(where, *tensor, dtype_of(*tensor));
     Json entry;
-    entry["dtype"] = safetensors_name(options.dtype);
+    entry["dtype"] = safetensors_name(dtype_of(*tensor));
     entry["shape"] = tensor->shape;
     entry["data_offsets"] = {begin, end};
     fields.emplace_back(tensor->name, std::move(entry));
@@ -164,12 +176,10 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
     beginning.replace(at, 16, detail::header_checksum(beginning, at));
   }
 
-  AtomicFile file(path);
   file.write(beginning);
   for (const TensorRef* tensor : sorted) {
-    detail::write_tensor(file, *tensor, options.dtype, where);
+    detail::write_tensor(file, *tensor, dtype_of(*tensor), where);
   }
-  file.commit();
 }
 
 }  // namespace solo::inline SOLO_ABI

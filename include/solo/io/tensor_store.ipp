@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/tensor_store.hpp>
 
@@ -62,7 +63,8 @@ SOLO_INLINE TensorStore TensorStore::open(const std::filesystem::path& directory
   } else {
     fail<IoError>("io.open", display_name(directory),
                   ": expected a folder with model.safetensors or model.safetensors.index.json, "
-                  "found neither");
+                  "found neither",
+                  detail::found_instead(directory, detail::FolderKind::model));
   }
   return store;
 }

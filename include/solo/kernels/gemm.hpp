@@ -25,7 +25,8 @@ struct Gemm {
 /// Runs the product. Each element of c is a sum over k in one fixed order, whatever M, N, the
 /// element's place and the thread count: a row gives the same bits alone and in a batch, a packed b
 /// the same as a strided one. Where the CPU has dot products of bfloat16 (Isa::avx512_bf16), a is
-/// rounded to bfloat16 for a b that is; elsewhere such a b is widened.
+/// rounded to bfloat16 for a b that is; elsewhere such a b is widened. Throws ShapeError
+/// ("shape.mismatch") when the shapes do not fit.
 template <Scalar T>
 void gemm(ThreadPool& pool, const Gemm<T>& args);
 

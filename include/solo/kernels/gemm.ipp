@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/error.hpp>
 #include <solo/kernels/gemm.hpp>
 #include <solo/kernels/scratch.hpp>
 #include <solo/kernels/table.hpp>
@@ -116,6 +117,10 @@ void gemm(ThreadPool& pool, const Gemm<T>& args) {
   const Index rows = args.a.rows;
   const Index depth = args.a.cols;
   const Index cols = args.b.cols;
+  if (args.b.rows != depth || args.c.rows < rows || args.c.cols < cols) {
+    fail<ShapeError>("shape.mismatch", "gemm: ", rows, " x ", depth, " by ", args.b.rows, " x ",
+                     cols, " into ", args.c.rows, " x ", args.c.cols);
+  }
   if (rows == 0 || cols == 0) return;
   detail::GemmPart<T> part{.a = args.a,
                            .b = args.b,

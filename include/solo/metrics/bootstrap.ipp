@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/error.hpp>
 #include <solo/core/rng.hpp>
 #include <solo/metrics/bootstrap.hpp>
@@ -18,6 +19,7 @@ SOLO_INLINE void check_bootstrap(Index instances, const BootstrapOptions& option
   if (options.samples < 1) {
     fail<ConfigError>("config.range", "samples: expected 1 or more, found ", options.samples);
   }
+  static_cast<void>(checked_product(instances, static_cast<Index>(sizeof(Index))));
   if (!(options.level > 0.0 && options.level < 1.0)) {
     fail<ConfigError>("config.range", "level: expected a number between 0 and 1, found ",
                       options.level);

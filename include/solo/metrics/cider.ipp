@@ -3,18 +3,21 @@
 
 #include <solo/metrics/cider.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <set>
+#include <vector>
 
 namespace solo::inline SOLO_ABI::detail {
 
 SOLO_INLINE void Cider::add_instance(std::span<const NgramCounts> references) {
-  std::set<int> seen;
+  std::vector<int> seen;
   for (const NgramCounts& reference : references) {
     for (std::size_t n = 0; n < kOrders; ++n) {
-      for (const NgramCount& item : reference.of[n]) seen.insert(item.ngram);
+      for (const NgramCount& item : reference.of[n]) seen.push_back(item.ngram);
     }
   }
+  std::sort(seen.begin(), seen.end());
+  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
   for (const int ngram : seen) {
     const auto i = static_cast<std::size_t>(ngram);
     if (i >= instances_with_.size()) instances_with_.resize(2 * i + 1);

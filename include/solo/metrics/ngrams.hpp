@@ -27,6 +27,57 @@ struct NgramCounts {
   Index length = 0;  ///< words
 };
 
+/// A map from numbers below 2^64 - 1 to values, in one piece of memory: lines of megabytes have
+/// millions of n-grams.
+template <class Value>
+class NumberMap {
+ public:
+  /// The value of a number, made as `value` where there is none; and whether it was made.
+  std::pair<Value*, bool> emplace(std::uint64_t number, Value value) {
+    if ((size_ + 1) * 2 > slots_.size()) grow();
+    Slot& slot = slots_[place(number)];
+    const bool made = slot.number == kFree;
+    if (made) {
+      slot = {number, value};
+      ++size_;
+    }
+    return {&slot.value, made};
+  }
+  /// The value of a number, null where there is none.
+  [[nodiscard]] const Value* find(std::uint64_t number) const {
+    if (slots_.empty()) return nullptr;
+    const Slot& slot = slots_[place(number)];
+    return slot.number == kFree ? nullptr : &slot.value;
+  }
+
+ private:
+  static constexpr std::uint64_t kFree = ~std::uint64_t{0};
+  struct Slot {
+    std::uint64_t number = kFree;
+    Value value = {};
+  };
+
+  /// Where a number is or belongs; the size is a power of two.
+  [[nodiscard]] std::size_t place(std::uint64_t number) const {
+    std::uint64_t hash = number * 0x9E3779B97F4A7C15U;
+    hash ^= hash >> 32U;
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(hash) & mask;
+    while (slots_[at].number != kFree && slots_[at].number != number) at = (at + 1) & mask;
+    return at;
+  }
+  void grow() {
+    std::vector<Slot> old(slots_.empty() ? 16 : 2 * slots_.size());
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.number != kFree) slots_[place(slot.number)] = slot;
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t size_ = 0;
+};
+
 /// Numbers for n-grams: nodes of a trie of words. The empty n-gram is 0.
 class NgramTrie {
  public:
@@ -59,7 +110,7 @@ class NgramTrie {
         (static_cast<std::uint64_t>(node) << 32U) | static_cast<std::uint32_t>(word);
     const auto [found, added] = children_.emplace(key, static_cast<int>(prefixes_.size()));
     if (added) prefixes_.push_back(node);
-    return found->second;
+    return *found;
   }
   static void merge(std::vector<NgramCount>& order) {
     std::sort(order.begin(), order.end(),
@@ -76,7 +127,7 @@ class NgramTrie {
   }
 
   std::unordered_map<std::string, int> words_;
-  std::unordered_map<std::uint64_t, int> children_;
+  NumberMap<int> children_;
   std::vector<int> prefixes_ = {0};
 };
 

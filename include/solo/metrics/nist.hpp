@@ -7,7 +7,6 @@
 
 #include <array>
 #include <optional>
-#include <unordered_map>
 
 namespace solo::inline SOLO_ABI {
 
@@ -36,7 +35,7 @@ class NistInformation {
 
  private:
   [[nodiscard]] double count(int ngram) const;
-  std::unordered_map<int, double> counts_;  // by n-gram
+  NumberMap<double> counts_;  // by n-gram
 };
 
 [[nodiscard]] NistStatistics nist_statistics(const NgramCounts& hypothesis,

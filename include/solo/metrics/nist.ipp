@@ -4,6 +4,7 @@
 #include <solo/metrics/nist.hpp>
 
 #include <cmath>
+#include <cstdint>
 
 namespace solo::inline SOLO_ABI {
 
@@ -34,15 +35,18 @@ SOLO_INLINE std::optional<double> NistStatistics::score() const noexcept {
 namespace detail {
 
 SOLO_INLINE void NistInformation::add(const NgramCounts& reference) {
-  counts_[0] += static_cast<double>(reference.length);
+  const auto count = [&](int ngram, double more) {
+    *counts_.emplace(static_cast<std::uint64_t>(ngram), 0.0).first += more;
+  };
+  count(0, static_cast<double>(reference.length));
   for (const std::vector<NgramCount>& order : reference.of) {
-    for (const NgramCount& item : order) counts_[item.ngram] += item.count;
+    for (const NgramCount& item : order) count(item.ngram, item.count);
   }
 }
 
 SOLO_INLINE double NistInformation::count(int ngram) const {
-  const auto found = counts_.find(ngram);
-  return found == counts_.end() ? 0.0 : found->second;
+  const double* const found = counts_.find(static_cast<std::uint64_t>(ngram));
+  return found == nullptr ? 0.0 : *found;
 }
 
 SOLO_INLINE double NistInformation::operator()(const NgramTrie& trie, int ngram) const {

@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/metrics/common_subsequence.hpp>
 #include <solo/metrics/rouge_l.hpp>
 
 #include <algorithm>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
-
-/// Length of the longest common subsequence.
-[[nodiscard]] SOLO_INLINE std::size_t longest_common_subsequence(
-    const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  std::vector<std::size_t> row(b.size() + 1, 0);
-  for (const std::string& word : a) {
-    std::size_t diagonal = 0;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = word == b[j] ? diagonal + 1 : std::max(above, row[j]);
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
 
 [[nodiscard]] SOLO_INLINE std::vector<std::string> one_word_or_more(
     std::vector<std::string> words) {

@@ -4,7 +4,9 @@
 #include <solo/core/error.hpp>
 #include <solo/data/csv.hpp>
 #include <solo/io/file.hpp>
+#include <solo/metrics/json_texts.hpp>
 #include <solo/metrics/text_files.hpp>
+#include <solo/text/encodings.hpp>
 #include <solo/text/lower_case.hpp>
 #include <solo/text/utf8.hpp>
 #include <solo/text/white_space.hpp>
@@ -24,19 +26,21 @@ struct TextRows {
   std::vector<std::string> texts;
 };
 
-[[nodiscard]] constexpr bool is_python_line_end(char32_t c) noexcept {
-  return (c >= 0x0AU && c <= 0x0DU) || (c >= 0x1CU && c <= 0x1EU) || c == 0x85U || c == 0x2028U ||
-         c == 0x2029U;
+/// The contents of a file of texts, without its byte order mark.
+[[nodiscard]] SOLO_INLINE std::string evaluation_text(const std::filesystem::path& path) {
+  std::string text = read_text_file(path);
+  refuse_utf16(text, display_name(path));
+  if (text.starts_with(kUtf8Mark)) text.erase(0, kUtf8Mark.size());
+  return text;
 }
 
 /// Python's text.splitlines(), each line stripped.
 [[nodiscard]] SOLO_INLINE std::vector<std::string> stripped_lines(
-    const std::filesystem::path& path) {
-  const std::string text = read_text_file(path);
+    std::string_view text, const std::filesystem::path& path) {
   std::vector<std::string> lines;
   std::size_t begin = 0;
   const auto end_line = [&](std::size_t end, std::size_t next) {
-    lines.emplace_back(strip_white_space(std::string_view(text).substr(begin, end - begin)));
+    lines.emplace_back(strip_white_space(text.substr(begin, end - begin)));
     begin = next;
   };
   for (std::size_t pos = 0; pos < text.size();) {
@@ -59,8 +63,10 @@ struct TextRows {
 
 [[nodiscard]] SOLO_INLINE std::vector<std::vector<std::string>> reference_groups(
     const std::filesystem::path& path) {
+  const std::string text = evaluation_text(path);
+  if (auto groups = json_references(text, path)) return *std::move(groups);
   std::vector<std::vector<std::string>> groups(1);
-  const std::vector<std::string> lines = stripped_lines(path);
+  const std::vector<std::string> lines = stripped_lines(text, path);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (!lines[i].empty()) {
       groups.back().push_back(lines[i]);
@@ -76,6 +82,13 @@ struct TextRows {
   std::vector<std::vector<std::string>> one_each;
   for (std::string& line : groups[0]) one_each.push_back({std::move(line)});
   return one_each;
+}
+
+[[nodiscard]] SOLO_INLINE std::vector<std::string> hypothesis_lines(
+    const std::filesystem::path& path) {
+  const std::string text = evaluation_text(path);
+  if (auto texts = json_hypotheses(text, path)) return *std::move(texts);
+  return stripped_lines(text, path);
 }
 
 [[nodiscard]] SOLO_INLINE bool is_table(const std::filesystem::path& path) {
@@ -174,17 +187,28 @@ struct TextRows {
   return ordered;
 }
 
+/// Both files, their numbers not yet compared.
+[[nodiscard]] SOLO_INLINE EvaluationTexts read_both(const std::filesystem::path& references,
+                                                    const std::filesystem::path& hypotheses) {
+  const TextRows said =
+      is_table(hypotheses) ? read_table(hypotheses) : TextRows{{}, hypothesis_lines(hypotheses)};
+  if (!is_table(references)) return {reference_groups(references), said.texts};
+  const TextRows rows = read_table(references);
+  if (said.sources.empty() || rows.sources.empty()) return {neighbours(rows), said.texts};
+  return {by_source(rows, said, references), said.texts};
+}
+
 }  // namespace detail
 
 SOLO_INLINE EvaluationTexts read_evaluation_texts(const std::filesystem::path& references,
                                                   const std::filesystem::path& hypotheses) {
-  const detail::TextRows said = detail::is_table(hypotheses)
-                                    ? detail::read_table(hypotheses)
-                                    : detail::TextRows{{}, detail::stripped_lines(hypotheses)};
-  if (!detail::is_table(references)) return {detail::reference_groups(references), said.texts};
-  const detail::TextRows rows = detail::read_table(references);
-  if (said.sources.empty() || rows.sources.empty()) return {detail::neighbours(rows), said.texts};
-  return {detail::by_source(rows, said, references), said.texts};
+  EvaluationTexts texts = detail::read_both(references, hypotheses);
+  if (texts.hypotheses.size() != texts.references.size()) {
+    fail<FormatError>("metrics.count", "expected as many texts as groups of references, found ",
+                      texts.hypotheses.size(), " in ", display_name(hypotheses), " and ",
+                      texts.references.size(), " in ", display_name(references));
+  }
+  return texts;
 }
 
 }  // namespace solo::inline SOLO_ABI

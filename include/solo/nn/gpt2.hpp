@@ -8,6 +8,7 @@
 #include <solo/core/eigen.hpp>
 #include <solo/core/parallel.hpp>
 #include <solo/data/batch.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/nn/block.hpp>
 #include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/generation_config.hpp>
@@ -17,6 +18,7 @@
 
 #include <filesystem>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,14 +35,35 @@ class Dataset;
 /// How a model computes and keeps its weights.
 struct ModelOptions {
   int threads = 0;  ///< 0: all cores
-  DType frozen_dtype =
-      DType::float32;       ///< float32 (in full) or bfloat16: matrices as frozen bfloat16
+  /// float32 (in full) or bfloat16: all of the base is frozen, its matrices are kept as bfloat16.
+  /// Norms and biases train again once Parameter::set_requires_grad asks for it.
+  DType frozen_dtype = DType::float32;
   std::uint64_t seed = 42;  ///< of random weights
+  /// Loads the base alone of a folder that holds an adapter as well, which is refused otherwise.
+  bool ignore_adapter = false;
 };
 
 /// How save_pretrained writes.
 struct SaveOptions {
   DType dtype = DType::float32;
+  std::map<std::string, std::string> metadata = {};  ///< of the tensors, beside "format"
+};
+
+/// How save_adapter writes.
+struct SaveAdapterOptions {
+  std::map<std::string, std::string> metadata = {};  ///< of the tensors, beside "format"
+};
+
+/// While one lives, nobody changes which adapters its model has or uses: such calls throw.
+class AdapterHold {
+ public:
+  explicit AdapterHold(int& count) noexcept : count_(count) { ++count_; }
+  AdapterHold(const AdapterHold&) = delete;
+  AdapterHold& operator=(const AdapterHold&) = delete;
+  ~AdapterHold() { --count_; }
+
+ private:
+  int& count_;
 };
 
 /// Which adapter a pass uses: the active one (nothing said), the one of this name, or none ("").
@@ -77,7 +100,9 @@ struct Score {
 template <class Config>
 concept AdapterConfiguration = std::is_aggregate_v<Config>;
 
-/// A GPT-2 language model with its adapters. Const calls may run on many threads at once.
+/// A GPT-2 language model with its adapters. Const calls may run on many threads at once, each with
+/// an adapter of its own choice. Calls that are not (loss, adding, loading, switching, merging or
+/// deleting an adapter, moving) need the model for themselves.
 template <Scalar T>
 class GPT2 {
  public:
@@ -88,11 +113,14 @@ class GPT2 {
   GPT2& operator=(GPT2&&) noexcept = default;
 
   /// Loads a Hugging Face folder: config.json and model.safetensors (or shards). Throws
-  /// FormatError, ShapeError, NumericError or IoError naming file and tensor.
+  /// FormatError, ShapeError, NumericError or IoError naming file and tensor, ConfigError
+  /// ("model.adapter") when an adapter lies in the same folder.
   [[nodiscard]] static GPT2 from_pretrained(const std::filesystem::path& folder,
                                             const ModelOptions& options = {});
   /// Writes config.json, generation_config.json and model.safetensors, the adapters left out.
   void save_pretrained(const std::filesystem::path& folder, const SaveOptions& options = {}) const;
+  /// The same as part of a larger result.
+  void save_pretrained(AtomicFolder& files, const SaveOptions& options = {}) const;
 
   [[nodiscard]] const GPT2Config& config() const noexcept { return config_; }
   /// The folder the model was loaded from; empty for random weights.
@@ -100,6 +128,10 @@ class GPT2 {
   /// Tokens that end a generated sequence: generation_config.json's, else config.json's; may be
   /// empty.
   [[nodiscard]] const std::vector<int>& eos_token_ids() const noexcept { return eos_token_ids_; }
+  /// Lets generation end at this token too, and config() name it, as the HF Trainer does with the
+  /// tokenizer's before it trains: where either lacks it, it comes first in both. Throws
+  /// ConfigError "config.range" for a token beyond the vocabulary.
+  void align_end_token(int token);
   /// How sequences are generated when an option does not say it.
   [[nodiscard]] const GenerationConfig& generation_config() const noexcept {
     return generation_config_;
@@ -137,13 +169,20 @@ class GPT2 {
   /// adapters/adapter_file.hpp.
   void load_adapter(const std::string& name, const std::filesystem::path& folder);
   /// Writes adapter_config.json and adapter_model.safetensors (float32).
-  void save_adapter(std::string_view name, const std::filesystem::path& folder) const;
+  void save_adapter(std::string_view name, const std::filesystem::path& folder,
+                    const SaveAdapterOptions& options = {}) const;
+  /// The same as part of a larger result.
+  void save_adapter(std::string_view name, AtomicFolder& files,
+                    const SaveAdapterOptions& options = {}) const;
   /// If it was the active one, none is afterwards.
   void delete_adapter(std::string_view name);
   /// The adapter that is used, and trained, when nothing else is said.
   void set_adapter(std::string_view name);
-  void disable_adapters() noexcept { adapters_enabled_ = false; }
-  void enable_adapters() noexcept { adapters_enabled_ = true; }
+  void disable_adapters() { enable_adapters(false); }
+  void enable_adapters() { enable_adapters(true); }
+  /// For the time of a training: add, load, set, delete, enable, disable, merge and unmerge throw
+  /// ConfigError ("adapter.held"). The model must stay where it is.
+  [[nodiscard]] AdapterHold hold_adapters() noexcept { return AdapterHold(holds_); }
   [[nodiscard]] std::vector<std::string> adapter_names() const;
   /// The active adapter's name; empty if there is none or they are disabled.
   [[nodiscard]] std::string active_adapter() const;
@@ -171,11 +210,22 @@ class GPT2 {
   // --- computing ---
 
   /// Next-token logits (T, vocabulary) of one sequence. Throws ShapeError for an empty or too long
-  /// sequence and for ids beyond the vocabulary.
-  [[nodiscard]] Matrix<T> logits(std::span<const int> ids, const EvalOptions& options = {}) const;
-  [[nodiscard]] Matrix<T> logits(std::initializer_list<int> ids) const {
-    return logits(std::span<const int>(ids.begin(), ids.size()));
+  /// sequence and for ids beyond the vocabulary. (Templates, so that the matrix is made and freed
+  /// by the caller's Eigen alone: how it allocates depends on the caller's -m flags.)
+  template <class M = Matrix<T>>
+  [[nodiscard]] M logits(std::span<const int> ids, const EvalOptions& options = {}) const {
+    M result(static_cast<Index>(ids.size()), config_.vocab_size);
+    write_logits(ids, {result.data(), result.rows(), result.cols()}, options);
+    return result;
   }
+  template <class M = Matrix<T>>
+  [[nodiscard]] M logits(std::initializer_list<int> ids) const {
+    return logits<M>(std::span<const int>(ids.begin(), ids.size()));
+  }
+  /// The same in memory of the caller's. Throws ShapeError ("shape.mismatch") unless `result` is
+  /// (T, vocabulary).
+  void write_logits(std::span<const int> ids, MatrixView<T> result,
+                    const EvalOptions& options = {}) const;
   /// Mean cross-entropy of the batch's targets as a tape variable, adapters and gradients included.
   /// Throws ConfigError ("loss.labels") if nothing is scored. With `source` the blocks of its
   /// prefix, which must be frozen_prefix(), are not computed ("prefix.other" if it is another one,
@@ -200,7 +250,9 @@ class GPT2 {
   /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
   /// and appended to `cache`; segment i continues sequence sequences[i]. The result is the cache's
   /// and lives until the next pass with it. Warm passes allocate nothing: see
-  /// KeyValueCache::prepare().
+  /// KeyValueCache::prepare(). Throws ConfigError ("cache.config") for a cache of another model's
+  /// sizes, ShapeError ("cache.sequence") for a sequence that it lacks or that is there twice,
+  /// ("batch.segments") for a segment that does not continue its sequence.
   MatrixView<T> next_logits(const Batch& batch, KeyValueCache<T>& cache,
                             std::span<const Index> sequences,
                             const AdapterChoice& adapter = {}) const;
@@ -219,7 +271,7 @@ class GPT2 {
 
   void check_input(const Batch& batch) const;
   void require_prefix(const FrozenPrefix& prefix) const;
-  void check_continues(const Batch& batch, const KeyValueCache<T>& cache,
+  void check_continues(const Batch& batch, KeyValueCache<T>& cache,
                        std::span<const Index> sequences) const;
   /// Logits of the rows of the last block's output h.
   void head_logits(const ForwardContext<T>& context, const Var<T>& h, MatrixView<T> result) const;
@@ -229,6 +281,8 @@ class GPT2 {
   void connect(Slot& slot);
   void freeze_base();
   void check_new_name(std::string_view name) const;
+  void require_not_held(std::string_view call) const;
+  void enable_adapters(bool enabled);
   Slot& insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   void require_unmerged(const Slot* allowed) const;
   void untie_head();
@@ -245,6 +299,7 @@ class GPT2 {
   Slot* active_ = nullptr;
   ActiveHooks<T> no_hooks_;
   bool adapters_enabled_ = true;
+  int holds_ = 0;
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -60,6 +60,21 @@ struct ScoredRows {
   }
 };
 
+/// ShapeError unless each output of the prefix has its (rows, width) matrix.
+template <Scalar T>
+void require_outputs(std::span<const MatrixView<T>> outputs, const FrozenPrefix& prefix, Index rows,
+                     Index width) {
+  if (outputs.size() != prefix.outputs.size()) {
+    fail<ShapeError>("shape.mismatch", "prefix_outputs: expected ", prefix.outputs.size(),
+                     " matrices, found ", outputs.size());
+  }
+  for (const MatrixView<T>& output : outputs) {
+    if (output.rows == rows && output.cols == width) continue;
+    fail<ShapeError>("shape.mismatch", "prefix_outputs: expected ", rows, " x ", width, ", found ",
+                     output.rows, " x ", output.cols);
+  }
+}
+
 /// The prefix's outputs as the source gives them, on the tape; nothing without a source.
 template <Scalar T>
 [[nodiscard]] std::span<const Var<T>> prefix_values(Tape<T>& tape, const Batch& batch, Index width,
@@ -96,12 +111,12 @@ GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options)
   eos_token_ids_ = config_.end_tokens();
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
   for (Parameter<T>* p : network_->parameters()) {
+    if (options.frozen_dtype == DType::bfloat16) p->set_requires_grad(false);
     if (p->shape().size() == 2) {
       const Philox random(options.seed, static_cast<std::uint64_t>(p->id()));
       const bool projection = p->name().ends_with(".c_proj.weight");
       detail::fill_normal(*pool_, p->value(), projection ? residual : 0.02, random);
       p->pack(options.frozen_dtype == DType::bfloat16);
-      if (options.frozen_dtype == DType::bfloat16) p->set_requires_grad(false);
     } else if (p->name().ends_with(".weight")) {
       p->value().fill(T{1});
     }
@@ -141,28 +156,23 @@ void GPT2<T>::check_input(const Batch& batch) const {
     fail<ShapeError>("shape.mismatch", "batch: ", batch.ids.size(), " ids, ", batch.targets.size(),
                      " targets");
   }
-  Index row = 0;
+  require_segments(batch.segments, batch.rows());
   for (std::size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& s = batch.segments[i];
-    if (s.begin != row || s.length < 1 || s.length > batch.rows() - row) {
-      fail<ShapeError>("batch.segments", "segment ", i, ": rows [", s.begin, ", +", s.length,
-                       ") do not follow row ", row, " of ", batch.rows());
+    if (s.position < 0 || s.position > config_.n_positions) {
+      fail<ShapeError>("sequence.length", "segment ", i, ": position ", s.position,
+                       " is not one of 0 to n_positions ", config_.n_positions);
     }
-    row += s.length;
-    if (s.position < 0 || s.position > config_.n_positions - s.length) {
+    if (s.length > config_.n_positions - s.position) {
       fail<ShapeError>("sequence.length", "a sequence of ", s.position + s.length,
                        " tokens is longer than n_positions ", config_.n_positions);
     }
     if (s.parent == -1) continue;
-    const bool known = s.parent >= 0 && s.parent < static_cast<Index>(i);
-    const Segment parent = known ? batch.segments[static_cast<std::size_t>(s.parent)] : Segment{};
-    if (!known || parent.parent != -1 || parent.position + parent.length != s.position) {
+    const Segment& parent = batch.segments[static_cast<std::size_t>(s.parent)];
+    if (parent.position + parent.length != s.position) {
       fail<ShapeError>("batch.segments", "segment ", i, ": its parent ", s.parent,
-                       " is not an earlier root segment that ends at position ", s.position);
+                       " does not end at position ", s.position);
     }
-  }
-  if (row != batch.rows()) {
-    fail<ShapeError>("batch.segments", "the segments cover ", row, " of ", batch.rows(), " rows");
   }
 }
 
@@ -177,29 +187,34 @@ void GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h,
 }
 
 template <Scalar T>
-Matrix<T> GPT2<T>::logits(std::span<const int> ids, const EvalOptions& options) const {
+void GPT2<T>::write_logits(std::span<const int> ids, MatrixView<T> result,
+                           const EvalOptions& options) const {
   Batch batch;
   batch.ids.assign(ids.begin(), ids.end());
   batch.segments = {{.length = batch.rows()}};
   check_input(batch);
+  if (result.rows != batch.rows() || result.cols != config_.vocab_size) {
+    fail<ShapeError>("shape.mismatch", "write_logits: expected ", batch.rows(), " x ",
+                     config_.vocab_size, ", found ", result.rows, " x ", result.cols);
+  }
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{
       .tape = tape, .hooks = hooks(options.adapter), .segments = batch.segments};
   const Var<T> h = network_->forward(context, config_, batch.ids);
-  Matrix<T> result(h.rows(), config_.vocab_size);
-  head_logits(context, h, {result.data(), result.rows(), result.cols()});
-  return result;
+  head_logits(context, h, result);
 }
 
 template <Scalar T>
-void GPT2<T>::check_continues(const Batch& batch, const KeyValueCache<T>& cache,
+void GPT2<T>::check_continues(const Batch& batch, KeyValueCache<T>& cache,
                               std::span<const Index> sequences) const {
+  cache.require_fits(config_);
   check_input(batch);
   if (sequences.size() != batch.segments.size()) {
     fail<ShapeError>("shape.mismatch", "next_logits: ", batch.segments.size(), " segments, ",
                      sequences.size(), " sequences");
   }
+  cache.require_distinct(sequences);
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const Segment& s = batch.segments[i];
     if (s.parent != -1 || s.position != cache.length(sequences[i]) ||
@@ -244,6 +259,7 @@ MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
 template <Scalar T>
 void GPT2<T>::observe_links(const Batch& batch, const LinkObserver<T>& observer) const {
   check_input(batch);
+  if (!observer) fail<ConfigError>("config.value", "observe_links: the observer is empty");
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{
@@ -268,6 +284,7 @@ void GPT2<T>::prefix_outputs(Tape<T>& tape, const Batch& batch, const FrozenPref
                              std::span<const MatrixView<T>> outputs) const {
   check_input(batch);
   require_prefix(prefix);
+  detail::require_outputs(outputs, prefix, batch.rows(), config_.n_embd);
   tape.begin({.record = false, .training = false}, pool_);
   const ForwardContext<T> context{.tape = tape, .hooks = no_hooks_, .segments = batch.segments};
   network_->forward_prefix(context, config_, batch.ids, prefix, outputs);
@@ -282,6 +299,9 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) {
     fail<ConfigError>("config.range", "label_smoothing: expected 0 <= x < 1, found ",
                       options.label_smoothing);
+  }
+  if (!(options.homotopy >= 0.0 && options.homotopy <= 1.0)) {
+    fail<ConfigError>("config.range", "homotopy: expected 0 <= x <= 1, found ", options.homotopy);
   }
   if (source != nullptr) {
     require_prefix(source->prefix());

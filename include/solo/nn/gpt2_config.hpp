@@ -44,12 +44,9 @@ struct GPT2Config {
     std::erase_if(ids, [this](int id) { return id < 0 || id >= vocab_size; });
     return ids;
   }
-  /// Elements of all tensors, a tied head counted once. validate() bounds them.
-  [[nodiscard]] Index parameter_count() const noexcept {
-    const Index block = 4 * n_embd * n_embd + 2 * n_embd * inner() + 9 * n_embd + inner();
-    const Index heads = tie_word_embeddings ? 1 : 2;
-    return (heads * vocab_size + n_positions) * n_embd + n_layer * block + 2 * n_embd;
-  }
+  /// Elements of all tensors, a tied head counted once. Throws ShapeError ("shape.overflow") for
+  /// more than an Index counts: validate() bounds each size, not their product.
+  [[nodiscard]] Index parameter_count() const;
 
   /// Throws ConfigError ("config.range" or "config.value") naming the first field out of its range.
   /// The token ids may lie beyond the vocabulary; that means none.

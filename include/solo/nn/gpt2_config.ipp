@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/checked_index.hpp>
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/nn/gpt2_config.hpp>
 
@@ -10,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
@@ -77,15 +80,29 @@ SOLO_INLINE void check_gpt2_config(const GPT2Config& c, const std::string& where
 
 [[nodiscard]] SOLO_INLINE Activation read_gpt2_activation(const JsonFields& file) {
   constexpr std::string_view kKey = "activation_function";
-  const std::string name = file.string_or(kKey, "gelu_new");
-  if (name == "gelu_pytorch_tanh") return Activation::gelu_new;
-  for (const Activation f :
-       {Activation::gelu_new, Activation::gelu, Activation::relu, Activation::silu}) {
-    if (name == to_string(f)) return f;
+  struct Name {
+    std::string_view name;
+    Activation function;
+  };
+  // Names of transformers' ACT2FN, those of one function together.
+  static constexpr std::array kNames = {Name{"gelu_new", Activation::gelu_new},
+                                        Name{"gelu_pytorch_tanh", Activation::gelu_new},
+                                        Name{"gelu_python_tanh", Activation::gelu_new},
+                                        Name{"gelu_fast", Activation::gelu_new},
+                                        Name{"gelu_accurate", Activation::gelu_new},
+                                        Name{"gelu", Activation::gelu},
+                                        Name{"gelu_python", Activation::gelu},
+                                        Name{"relu", Activation::relu},
+                                        Name{"silu", Activation::silu},
+                                        Name{"swish", Activation::silu}};
+  const std::string found = file.string_or(kKey, "gelu_new");
+  std::string known;
+  for (const Name& n : kNames) {
+    if (n.name == found) return n.function;
+    known += concat(known.empty() ? "" : ", ", n.name);
   }
-  fail<ConfigError>("config.value", file.where(kKey),
-                    ": expected gelu_new, gelu_pytorch_tanh, gelu, relu or silu, found ",
-                    quoted(name));
+  fail<ConfigError>("config.value", file.where(kKey), ": expected one of ", known, ", found ",
+                    quoted(found));
 }
 
 /// The ids of a field that is an integer, a list of them or null; those beyond the vocabulary are
@@ -140,6 +157,14 @@ SOLO_INLINE void GPT2Config::validate() const {
   detail::check_gpt2_config(*this, "GPT2Config");
 }
 
+SOLO_INLINE Index GPT2Config::parameter_count() const {
+  const CheckedIndex width = n_embd;
+  const CheckedIndex rows = n_inner == 0 ? 4 * width : CheckedIndex(n_inner);
+  const CheckedIndex block = 4 * width * width + 2 * width * rows + 9 * width + rows;
+  const CheckedIndex heads = tie_word_embeddings ? 1 : 2;
+  return ((heads * vocab_size + n_positions) * width + n_layer * block + 2 * width).value();
+}
+
 SOLO_INLINE GPT2Config GPT2Config::from_size(std::string_view name) {
   struct Size {
     std::string_view name;
@@ -160,6 +185,11 @@ SOLO_INLINE GPT2Config GPT2Config::from_size(std::string_view name) {
 }
 
 SOLO_INLINE GPT2Config GPT2Config::from_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    const std::string found = detail::found_instead(path.parent_path(), detail::FolderKind::model);
+    if (!found.empty()) fail<IoError>("io.open", display_name(path), ": there is none", found);
+  }
   const Json json = read_json_file(path);
   const JsonFields file(json, display_name(path));
   detail::refuse_other_maths(file);

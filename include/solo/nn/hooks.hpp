@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -136,6 +137,12 @@ class Adapter {
 
   /// Whether a file may have a tensor of this name, after the prefix, that is passed over.
   [[nodiscard]] virtual bool ignores(std::string_view /*name*/) const { return false; }
+  /// What the file's tensors say in their metadata beside the configuration, under names that begin
+  /// with "solo_".
+  [[nodiscard]] virtual std::map<std::string, std::string> metadata() const { return {}; }
+  /// Takes the metadata of a file whose tensors were imported.
+  virtual void import_metadata(const std::map<std::string, std::string>& /*metadata*/) {}
+
   /// The tensors as the file has them. Default: the parameters as they are.
   [[nodiscard]] virtual std::vector<FileTensor<T>> export_tensors(FileContent content) {
     std::vector<FileTensor<T>> tensors;

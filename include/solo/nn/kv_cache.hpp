@@ -9,6 +9,7 @@
 #include <solo/ops/cached_attention.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <span>
 #include <utility>
@@ -25,11 +26,18 @@ class KeyValueCache {
  public:
   static constexpr Index kBlock = detail::kCacheBlock;
 
-  /// `sequences` empty sequences of up to `capacity` tokens; memory is taken as they grow.
+  /// `sequences` empty sequences of up to `capacity` tokens; memory is taken as they grow. Throws
+  /// ConfigError as GPT2Config::validate, ShapeError ("cache.capacity") unless 1 <= capacity <=
+  /// n_positions, ("cache.sequence") below 0 or over 2^24 sequences.
   KeyValueCache(const GPT2Config& config, Index sequences, Index capacity)
-      : block_size_(checked_product(checked_product(config.n_layer, config.n_head),
-                                    detail::cached_head_size(config.head_dim()))),
-        capacity_(capacity) {
+      : layers_(config.n_layer), heads_(config.n_head), width_(config.n_embd), capacity_(capacity) {
+    config.validate();
+    block_size_ = checked_product(checked_product(layers_, heads_),
+                                  detail::cached_head_size(config.head_dim()));
+    if (capacity < 1 || capacity > config.n_positions) {
+      fail<ShapeError>("cache.capacity", "capacity: expected 1 to n_positions ", config.n_positions,
+                       ", found ", capacity);
+    }
     resize(sequences);
     count_ = sequences;
   }
@@ -38,6 +46,8 @@ class KeyValueCache {
 
   [[nodiscard]] Index sequences() const noexcept { return count_; }
   [[nodiscard]] Index capacity() const noexcept { return capacity_; }
+  /// Tokens of a sequence. Throws ShapeError ("cache.sequence"), here and below, for a number that
+  /// none has.
   [[nodiscard]] Index length(Index sequence) const { return at(sequence).length; }
   [[nodiscard]] Index block_bytes() const {
     return checked_product(block_size_, static_cast<Index>(sizeof(T)));
@@ -45,10 +55,33 @@ class KeyValueCache {
   /// Blocks that memory was taken for.
   [[nodiscard]] Index blocks() const noexcept { return static_cast<Index>(blocks_.size()); }
   /// Takes the memory for this many sequences and blocks: as long as no more are in use, nothing is
-  /// allocated any more.
+  /// allocated any more. Throws ShapeError ("cache.capacity") for more blocks than so many
+  /// sequences can use.
   void prepare(Index sequences, Index blocks) {
     resize(sequences);
+    const Index most = checked_product(std::max(sequences, count_), blocks_of(capacity_));
+    if (blocks < 0 || blocks > most) {
+      fail<ShapeError>("cache.capacity", "prepare: expected 0 to ", most, " blocks, found ",
+                       blocks);
+    }
     while (this->blocks() < blocks) add_block();
+  }
+
+  /// Throws ConfigError ("cache.config") unless a model of this configuration can use the cache.
+  void require_fits(const GPT2Config& config) const {
+    if (config.n_layer == layers_ && config.n_head == heads_ && config.n_embd == width_) return;
+    fail<ConfigError>("cache.config", "the cache is of n_layer ", layers_, ", n_head ", heads_,
+                      ", n_embd ", width_, "; the model has ", config.n_layer, ", ", config.n_head,
+                      ", ", config.n_embd);
+  }
+  /// Throws ShapeError ("cache.sequence") unless these are different sequences of the cache.
+  void require_distinct(std::span<const Index> sequences) {
+    ++checks_;
+    for (const Index i : sequences) {
+      if (std::exchange(at(i).checked, checks_) == checks_) {
+        fail<ShapeError>("cache.sequence", "sequence ", i, " is there twice");
+      }
+    }
   }
 
   /// What a pass reads and appends to, after reserve().
@@ -56,27 +89,31 @@ class KeyValueCache {
     const Sequence& s = at(sequence);
     return {.blocks = s.blocks.data(), .source = s.source, .length = s.length};
   }
-  /// Makes room for a pass that appends `rows` tokens to the sequence; advance() follows it.
+  /// Makes room for a pass that appends `rows` tokens to the sequence; advance() follows it. Throws
+  /// ShapeError ("cache.capacity") when the sequence has no room for them.
   void reserve(Index sequence, Index rows) {
     Sequence& s = at(sequence);
+    require_room(sequence, rows, capacity_);
     abandon(s);
     if (rows > 0 && s.length % kBlock != 0 && s.blocks.back()->users > 1) {
       Block* const own = take();
       --s.blocks.back()->users;
       s.source = std::exchange(s.blocks.back(), own);
     }
-    while (static_cast<Index>(s.blocks.size()) * kBlock < s.length + rows) {
-      s.blocks.push_back(take());
-    }
+    while (room(s) < s.length + rows) s.blocks.push_back(take());
   }
-  /// Counts the tokens that a pass has appended in every layer.
+  /// Counts the tokens that a pass has appended in every layer. Throws ShapeError
+  /// ("cache.capacity") for more than reserve() made room for.
   void advance(Index sequence, Index rows) {
-    at(sequence).length += rows;
-    at(sequence).source = nullptr;
+    Sequence& s = at(sequence);
+    require_room(sequence, rows, std::min(capacity_, room(s)));
+    s.length += rows;
+    s.source = nullptr;
   }
   /// Sequence i becomes what sequence parents[i] was; there are as many as parents afterwards.
   void reorder(std::span<const Index> parents) {
     const auto count = static_cast<Index>(parents.size());
+    for (const Index parent : parents) static_cast<void>(at(parent));
     resize(count);
     for (Index i = 0; i < count_; ++i) abandon(at(i));
     for (std::size_t i = 0; i < parents.size(); ++i) {
@@ -105,19 +142,48 @@ class KeyValueCache {
     Index length = 0;
     /// While a pass runs: what the last block is to be copied from. Another sequence uses it.
     Block* source = nullptr;
+    std::uint64_t checked = 0;  // the last require_distinct() that named it
   };
+  static constexpr Index kMostSequences = Index{1} << 24;
 
-  [[nodiscard]] Sequence& at(Index i) { return sequences_[static_cast<std::size_t>(i)]; }
-  [[nodiscard]] const Sequence& at(Index i) const {
+  [[nodiscard]] Sequence& at(Index i) {
+    require_sequence(i);
     return sequences_[static_cast<std::size_t>(i)];
+  }
+  [[nodiscard]] const Sequence& at(Index i) const {
+    require_sequence(i);
+    return sequences_[static_cast<std::size_t>(i)];
+  }
+  void require_sequence(Index i) const {
+    if (i >= 0 && i < count_) return;
+    fail<ShapeError>("cache.sequence", "sequence ", i, ": the cache has ", count_);
+  }
+  /// ShapeError unless `rows` more tokens of the sequence are `most` or fewer together.
+  void require_room(Index sequence, Index rows, Index most) const {
+    const Index length = at(sequence).length;
+    if (rows >= 0 && rows <= most - length) return;
+    fail<ShapeError>("cache.capacity", "sequence ", sequence, ": ", rows, " more tokens than its ",
+                     length, " in room for ", most);
+  }
+  /// Blocks that so many tokens lie in.
+  [[nodiscard]] static constexpr Index blocks_of(Index tokens) {
+    return tokens / kBlock + (tokens % kBlock == 0 ? 0 : 1);
+  }
+  /// Tokens that a sequence's blocks have room for.
+  [[nodiscard]] static Index room(const Sequence& s) {
+    return static_cast<Index>(s.blocks.size()) * kBlock;
   }
   /// Room for so many sequences in both lists.
   void resize(Index sequences) {
-    const auto room = static_cast<std::size_t>((capacity_ + kBlock - 1) / kBlock);
+    if (sequences < 0 || sequences > kMostSequences) {
+      fail<ShapeError>("cache.sequence", "sequences: expected 0 to ", kMostSequences, ", found ",
+                       sequences);
+    }
+    const auto most = static_cast<std::size_t>(blocks_of(capacity_));
     for (std::vector<Sequence>* list : {&sequences_, &next_}) {
       const std::size_t old = list->size();
       list->resize(std::max(old, static_cast<std::size_t>(sequences)));
-      for (std::size_t i = old; i < list->size(); ++i) (*list)[i].blocks.reserve(room);
+      for (std::size_t i = old; i < list->size(); ++i) (*list)[i].blocks.reserve(most);
     }
   }
   void add_block() {
@@ -138,7 +204,7 @@ class KeyValueCache {
   }
   /// Undoes the reserve() of a pass that did not come to advance().
   void abandon(Sequence& s) {
-    while (static_cast<Index>(s.blocks.size()) * kBlock >= s.length + kBlock) {
+    while (room(s) >= s.length + kBlock) {
       drop(s.blocks.back());
       s.blocks.pop_back();
     }
@@ -148,9 +214,13 @@ class KeyValueCache {
     ++s.blocks.back()->users;
   }
 
-  Index block_size_;
+  Index layers_;
+  Index heads_;
+  Index width_;
+  Index block_size_ = 0;
   Index capacity_;
   Index count_ = 0;
+  std::uint64_t checks_ = 0;
   std::vector<Sequence> sequences_;  // the first count_ are in use
   std::vector<Sequence> next_;       // those of reorder()
   std::deque<Block> blocks_;

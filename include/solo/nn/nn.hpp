@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/nn/block.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/generation_config.hpp>
 #include <solo/nn/gpt2.hpp>

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/io/tensor_store.hpp>
+#include <solo/nn/end_tokens.hpp>
 #include <solo/nn/gpt2.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 #include <utility>
 
 namespace solo::inline SOLO_ABI {
@@ -30,15 +34,6 @@ inline constexpr std::string_view kHeadName = "lm_head.weight";
   const std::string_view rest = name.substr(dot + 1);
   return !layer.empty() && layer.find_first_not_of("0123456789") == std::string_view::npos &&
          (rest == "attn.bias" || rest == "attn.masked_bias");
-}
-
-/// At most five names, quoted and joined.
-[[nodiscard]] inline std::string some_names(const std::vector<std::string>& names) {
-  std::string out;
-  for (std::size_t i = 0; i < names.size() && i < 5; ++i) {
-    out += (i == 0 ? "" : ", ") + quoted(names[i], 80);
-  }
-  return names.size() > 5 ? concat(out, " and ", names.size() - 5, " more") : out;
 }
 
 /// Names and shapes of the base's tensors without the head, known from the configuration alone.
@@ -65,17 +60,56 @@ inline constexpr std::string_view kHeadName = "lm_head.weight";
   return all;
 }
 
+/// Where the tensors' metadata have what config.json said that shapes cannot show.
+inline constexpr const char* kSavedModelKey = "solo_config";
+
+[[nodiscard]] inline Json unseen_fields(const GPT2Config& config) {
+  const Json all = parse_json(config.to_json(), "config.json");
+  Json fields = Json::object();
+  for (const char* const key : {"activation_function", "layer_norm_epsilon", "n_head",
+                                "scale_attn_by_inverse_layer_idx", "scale_attn_weights"}) {
+    fields[key] = all.at(key);
+  }
+  return fields;
+}
+
+/// Throws unless the tensors were saved with this configuration, where they say it.
+inline void require_own_config(const TensorStore& store, const GPT2Config& config,
+                               const std::string& config_name) {
+  const Json found = unseen_fields(config);
+  for (const SafetensorsFile& file : store.files()) {
+    const auto stored = file.metadata().find(kSavedModelKey);
+    if (stored == file.metadata().end()) continue;
+    const Json saved = parse_json(stored->second, concat(file.name(), ": ", kSavedModelKey));
+    if (!saved.is_object()) {
+      fail<FormatError>("json.type", file.name(), ": ", kSavedModelKey, ": expected an object");
+    }
+    for (const auto& [key, value] : found.items()) {
+      const auto was = saved.find(key);
+      if (was == saved.end() || *was == value) continue;
+      fail<FormatError>("model.mixed", config_name, ": ", key, " is ", describe(value), ", but ",
+                        file.name(), " was saved with ", describe(*was),
+                        ": the two files are not of one model; take both from one (or save the "
+                        "model anew, if the configuration was changed on purpose)");
+    }
+  }
+}
+
 /// The tensors of a folder under the names of the hub's files, checked against the configuration.
 class BaseTensors {
  public:
   BaseTensors(const std::filesystem::path& folder, const GPT2Config& config)
       : config_name_(display_name(folder / "config.json")), store_(TensorStore::open(folder)) {
+    require_own_config(store_, config, config_name_);
     find_prefix();
+    head_only_ = config.tie_word_embeddings && store_.find(file_name("wte.weight")) == nullptr &&
+                 store_.find(file_name(kHeadName)) != nullptr;
     std::vector<std::string> missing;
     std::vector<std::string> known;
     for (const auto& [name, shape] : expected_tensors(config)) {
       known.push_back(file_name(name));
       if (store_.find(known.back()) == nullptr) {
+        refuse_other_prefix(name);
         missing.push_back(known.back());
       } else {
         check_shape(name, shape);
@@ -83,7 +117,7 @@ class BaseTensors {
     }
     if (!missing.empty()) {
       fail<FormatError>("model.missing", store_.name(), ": lacks ", missing.size(),
-                        " tensors that ", config_name_, " asks for: ", some_names(missing));
+                        " tensors that ", config_name_, " asks for: ", name_list(missing));
     }
     if (has_head()) check_shape(kHeadName, {config.vocab_size, config.n_embd});
     if (!has_head() && !config.tie_word_embeddings) {
@@ -93,13 +127,16 @@ class BaseTensors {
     reject_extra(std::move(known));
   }
 
-  [[nodiscard]] bool has_head() const { return store_.find(kHeadName) != nullptr; }
+  /// Whether the file has a head apart from the embedding.
+  [[nodiscard]] bool has_head() const {
+    return !head_only_ && store_.find(file_name(kHeadName)) != nullptr;
+  }
 
   /// Fills a parameter; a matrix of products is packed, in full or as bfloat16, on the way.
   template <Scalar T>
   void read(Parameter<T>& p, DType stored_as, ThreadPool& pool) const {
     const TensorStore::Entry& entry = store_.at(file_name(p.name()));
-    if (stored_as == DType::bfloat16 && p.shape().size() == 2) p.set_requires_grad(false);
+    if (stored_as == DType::bfloat16) p.set_requires_grad(false);
     if (p.pack_order() == PackOrder::none) {
       entry.file->read(*entry.info, p.value().span());
       return;
@@ -127,7 +164,8 @@ class BaseTensors {
   static constexpr Index kPieceElements = Index{1} << 16;
 
   [[nodiscard]] std::string file_name(std::string_view name) const {
-    return name == kHeadName ? std::string(name) : concat(prefix_, name);
+    if (head_only_ && name == "wte.weight") name = kHeadName;
+    return name == kHeadName ? concat(wrapper_, name) : concat(wrapper_, prefix_, name);
   }
 
   template <Scalar T>
@@ -140,18 +178,46 @@ class BaseTensors {
     }
   }
 
+  /// What stands before the names: "transformer." or nothing, and before that what torch.compile
+  /// and DataParallel wrap a saved model in.
   void find_prefix() {
-    std::string with;
-    std::string without;
+    constexpr std::string_view kAnchor = "wpe.weight";
+    std::string other;
+    bool found = false;
     for (const TensorStore::Entry& entry : store_.entries()) {
-      if (entry.name() == kHeadName) continue;
-      (entry.name().starts_with(kTransformerPrefix) ? with : without) = entry.name();
+      std::string_view before = entry.name();
+      if (!before.ends_with(kAnchor)) continue;
+      before.remove_suffix(kAnchor.size());
+      std::string_view inner = before;
+      while (inner.starts_with("_orig_mod.") || inner.starts_with("module.")) {
+        inner.remove_prefix(inner.find('.') + 1);
+      }
+      if (!inner.empty() && inner != kTransformerPrefix) {
+        other = before;
+        continue;
+      }
+      if (found) refuse_mixed(file_name(kAnchor), entry.name());
+      wrapper_ = before.substr(0, before.size() - inner.size());
+      prefix_ = inner;
+      found = true;
     }
-    if (!with.empty() && !without.empty()) {
-      fail<FormatError>("model.prefix", store_.name(), ": ", quoted(with), " has the prefix ",
-                        quoted(kTransformerPrefix), " and ", quoted(without), " has not");
+    if (found || other.empty()) return;
+    fail<FormatError>("model.prefix", store_.name(), ": ", quoted(concat(other, kAnchor)),
+                      ": expected names that begin with 'transformer.' or without a prefix, found ",
+                      quoted(other), "; save the GPT-2 inside alone (its save_pretrained)");
+  }
+
+  [[noreturn]] void refuse_mixed(const std::string& one, const std::string& other) const {
+    fail<FormatError>("model.prefix", store_.name(), ": ", quoted(one), " and ", quoted(other),
+                      " have different prefixes; expected one for all tensors");
+  }
+
+  /// A name that the file has under another prefix than the others.
+  void refuse_other_prefix(std::string_view name) const {
+    for (const std::string_view prefix : {std::string_view(), kTransformerPrefix}) {
+      const std::string other = concat(prefix, name);
+      if (store_.find(other) != nullptr) refuse_mixed(file_name("wpe.weight"), other);
     }
-    if (!with.empty()) prefix_ = kTransformerPrefix;
   }
 
   void check_shape(std::string_view name, const std::vector<Index>& expected) const {
@@ -163,12 +229,13 @@ class BaseTensors {
   }
 
   void reject_extra(std::vector<std::string> known) const {
-    known.emplace_back(kHeadName);
+    known.push_back(file_name(kHeadName));
     std::sort(known.begin(), known.end());
     std::vector<std::string> extra;
     for (const TensorStore::Entry& entry : store_.entries()) {
-      const std::string_view name = std::string_view(entry.name()).substr(prefix_.size());
-      const bool mask = entry.name().starts_with(prefix_) && is_legacy_mask(name);
+      const std::string before = concat(wrapper_, prefix_);
+      const bool mask = entry.name().starts_with(before) &&
+                        is_legacy_mask(std::string_view(entry.name()).substr(before.size()));
       if (!mask && !std::binary_search(known.begin(), known.end(), entry.name())) {
         extra.push_back(entry.name());
       }
@@ -176,39 +243,38 @@ class BaseTensors {
     if (!extra.empty()) {
       fail<FormatError>("model.extra", store_.name(), ": ", extra.size(),
                         " tensors are not part of the GPT-2 of ", config_name_, ": ",
-                        some_names(extra));
+                        name_list(extra),
+                        "; save it without them (such as a classifier's or value "
+                        "head), as GPT2LMHeadModel");
     }
   }
 
   std::string config_name_;
   TensorStore store_;
+  std::string wrapper_;
   std::string prefix_;
+  bool head_only_ = false;  ///< a tied matrix under the head's name alone
 };
 
-/// eos_token_id of generation_config.json if it says one, else the configuration's; ids beyond the
-/// vocabulary end nothing.
-[[nodiscard]] inline std::vector<int> read_end_tokens(const std::filesystem::path& folder,
-                                                      const GPT2Config& config) {
-  const std::filesystem::path file = folder / "generation_config.json";
-  if (!std::filesystem::exists(file)) return config.end_tokens();
-  const Json json = read_json_file(file);
-  const JsonFields fields(json, display_name(file));
-  if (fields.absent("eos_token_id")) return config.end_tokens();
-  const std::vector<std::int64_t> found =
-      fields.value("eos_token_id").is_array()
-          ? fields.integers("eos_token_id")
-          : std::vector<std::int64_t>{fields.integer("eos_token_id")};
-  std::vector<int> ids;
-  for (const std::int64_t id : found) {
-    if (id >= 0 && id < config.vocab_size) ids.push_back(static_cast<int>(id));
+/// transformers loads an adapter that lies in a model's folder with the model. Without it the
+/// numbers would be others.
+inline void refuse_adapter_beside(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder / "config.json", error) ||
+      !std::filesystem::exists(folder / "adapter_config.json", error)) {
+    return;
   }
-  return ids;
+  fail<ConfigError>(
+      "model.adapter", display_name(folder), ": holds a model and an adapter ",
+      "(adapter_config.json), which transformers would use together; name the folder ",
+      "as the adapter as well (--adapter), or move one of the two elsewhere");
 }
 
 }  // namespace detail
 
 template <Scalar T>
 GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const ModelOptions& options) {
+  if (!options.ignore_adapter) detail::refuse_adapter_beside(folder);
   GPT2Config config = GPT2Config::from_file(folder / "config.json");
   const detail::BaseTensors tensors(folder, config);
   // A head that is there but equal to wte is tied, unless the configuration says it is not.
@@ -230,6 +296,13 @@ GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const Mode
 template <Scalar T>
 void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
                               const SaveOptions& options) const {
+  AtomicFolder files(folder);
+  save_pretrained(files, options);
+  files.commit();
+}
+
+template <Scalar T>
+void GPT2<T>::save_pretrained(AtomicFolder& files, const SaveOptions& options) const {
   std::vector<TensorRef> tensors;
   std::vector<Tensor<T>> unpacked;
   for (const Parameter<T>* p : parameters()) {
@@ -249,18 +322,30 @@ void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
   if (config_.bos_token_id >= 0) generation["bos_token_id"] = config_.bos_token_id;
   if (eos_token_ids_.size() == 1) generation["eos_token_id"] = eos_token_ids_.front();
   if (eos_token_ids_.size() > 1) generation["eos_token_id"] = eos_token_ids_;
-  make_directories(folder);
   SafetensorsWriteOptions format;  // g++ 12 fails on a braced temporary here
   format.dtype = options.dtype;
-  write_safetensors(folder / "model.safetensors", tensors, format);
-  write_file_atomically(folder / "config.json", config_.to_json(to_string(options.dtype)) + '\n');
-  write_file_atomically(folder / "generation_config.json", dump_sorted(generation) + '\n');
+  format.metadata.insert(options.metadata.begin(), options.metadata.end());
+  format.metadata[detail::kSavedModelKey] = dump_line(detail::unseen_fields(config_));
+  write_safetensors(files.add_essential("model.safetensors"), tensors, format);
+  files.write("config.json", config_.to_json(to_string(options.dtype)) + '\n');
+  files.write("generation_config.json", dump_sorted(generation) + '\n');
+}
+
+template <Scalar T>
+void GPT2<T>::align_end_token(int token) {
+  if (token < 0 || token >= config_.vocab_size) {
+    fail<ConfigError>("config.range", "end token: expected 0 to ", config_.vocab_size - 1,
+                      ", found ", token);
+  }
+  detail::align_end_tokens(token, config_, eos_token_ids_);
 }
 
 #if !SOLO_HEADER_ONLY
-#define SOLO_INSTANTIATE(T)                                                                     \
-  template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&); \
-  template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const
+#define SOLO_INSTANTIATE(T)                                                                       \
+  template GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path&, const ModelOptions&);   \
+  template void GPT2<T>::align_end_token(int);                                                    \
+  template void GPT2<T>::save_pretrained(const std::filesystem::path&, const SaveOptions&) const; \
+  template void GPT2<T>::save_pretrained(AtomicFolder&, const SaveOptions&) const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);
 #undef SOLO_INSTANTIATE

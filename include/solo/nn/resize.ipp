@@ -39,6 +39,7 @@ template <Scalar T>
 
 template <Scalar T>
 void GPT2<T>::resize_token_embeddings(Index vocab_size, Index pad_to_multiple_of) {
+  require_not_held("resize_token_embeddings");
   constexpr Index kMost = Index{1} << 24;
   if (vocab_size < 1 || vocab_size > kMost || pad_to_multiple_of < 1 ||
       pad_to_multiple_of > kMost) {

@@ -41,6 +41,7 @@ AdamW<T>::AdamW(const std::vector<ParamGroup<T>>& groups, const AdamWOptions& op
     detail::require_not_negative("lr_multiplier", "", group.lr_multiplier);
     for (Parameter<T>* p : group.parameters) add(p, decay, group.lr_multiplier);
   }
+  if (parameters_.empty()) fail<ConfigError>("optim.parameters", "there is no parameter to train");
 }
 
 template <Scalar T>

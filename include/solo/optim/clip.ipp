@@ -75,6 +75,7 @@ double gradient_norm(const std::vector<Parameter<T>*>& parameters,
   using Block = detail::GradientBlock<T>;
   Index count = 0;
   for (const Parameter<T>* p : parameters) {
+    if (p == nullptr) fail<ConfigError>("optim.parameters", "a parameter is null");
     if (p->has_grad()) count += (p->size() + detail::kGradientBlock - 1) / detail::kGradientBlock;
   }
   Block* const blocks = detail::thread_buffer<Block, detail::kGradientNorm>(count);

@@ -51,6 +51,9 @@ template <Scalar T>
 std::vector<ParamGroup<T>> make_param_groups(const std::vector<Parameter<T>*>& parameters,
                                              const ParamGroupOptions& options) {
   detail::require_not_negative("weight_decay", "", options.weight_decay);
+  if (std::find(parameters.begin(), parameters.end(), nullptr) != parameters.end()) {
+    fail<ConfigError>("optim.parameters", "a parameter is null");
+  }
   for (const auto& [kind, multiplier] : options.lr_multipliers) {
     const std::string_view name = kind;  // clang 14 captures no structured binding
     detail::require_not_negative("lr_multiplier ", quoted(kind), multiplier);

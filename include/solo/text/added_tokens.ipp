@@ -1,130 +1,127 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <solo/core/error.hpp>
-#include <solo/io/json.hpp>
-#include <solo/text/tokenizer.hpp>
-
-#include <nlohmann/json.hpp>
+#include <solo/text/added_tokens.hpp>
+#include <solo/text/pretokenizer.hpp>
+#include <solo/text/utf8.hpp>
+#include <solo/text/white_space.hpp>
 
 #include <algorithm>
+#include <utility>
 
-namespace solo::inline SOLO_ABI {
+namespace solo::inline SOLO_ABI::detail {
 
-namespace detail {
+/// The property White_Space, without the controls that Python adds to it.
+[[nodiscard]] inline bool is_stripped(const CodePoint& c) {
+  return c.valid() && char_class(c.value) == CharClass::white_space;
+}
 
-/// tokenizer.json with these tokens among its added_tokens.
-[[nodiscard]] inline std::string with_added_tokens(
-    const std::string& text, const std::vector<std::pair<std::string, int>>& tokens, bool special) {
-  JsonLimits limits;
-  limits.max_values = std::size_t{1} << 25U;
-  limits.max_token_bytes = std::size_t{1} << 20U;
-  limits.max_tree_bytes = std::size_t{512} << 20U;
-  Json json = parse_json(text, "tokenizer.json", limits);
-  Json& list = json["added_tokens"];
-  if (!list.is_array()) list = Json::array();
-  for (const auto& [content, id] : tokens) {
-    const bool known = std::any_of(list.begin(), list.end(), [&](const Json& entry) {
-      return entry.is_object() && entry.value("content", std::string()) == content;
+[[nodiscard]] SOLO_INLINE std::string_view strip_left(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint c = code_point_at(text, 0);
+    if (!is_stripped(c)) break;
+    text.remove_prefix(c.length);
+  }
+  return text;
+}
+
+[[nodiscard]] SOLO_INLINE std::string_view strip_right(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint c = last_code_point(text);
+    if (!is_stripped(c)) break;
+    text.remove_suffix(c.length);
+  }
+  return text;
+}
+
+/// Whether a word goes on across the border between these texts' ends and a token.
+[[nodiscard]] SOLO_INLINE bool touches_word(std::string_view before, std::string_view behind) {
+  return (!before.empty() && is_word_character(last_code_point(before).value)) ||
+         (!behind.empty() && is_word_character(code_point_at(behind, 0).value));
+}
+
+SOLO_INLINE AddedTokenPass::AddedTokenPass(std::vector<AddedToken> tokens)
+    : tokens_(std::move(tokens)) {
+  std::sort(tokens_.begin(), tokens_.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
+  for (const AddedToken& token : tokens_) {
+    is_first_[static_cast<unsigned char>(token.content.front())] = true;
+  }
+}
+
+SOLO_INLINE const AddedToken* AddedTokenPass::longest_at(std::string_view text) const {
+  const AddedToken* longest = nullptr;
+  auto first = tokens_.begin();
+  auto last = tokens_.end();
+  // All of [first, last) begin with the first `depth` bytes of the text and are longer.
+  for (std::size_t depth = 0; depth < text.size() && first != last; ++depth) {
+    const auto byte_of = [depth](const AddedToken& token) {
+      return static_cast<unsigned char>(token.content[depth]);
+    };
+    const auto byte = static_cast<unsigned char>(text[depth]);
+    first = std::lower_bound(first, last, byte, [&](const AddedToken& token, unsigned char value) {
+      return byte_of(token) < value;
     });
-    if (known) continue;
-    list.push_back({{"id", id},
-                    {"content", content},
-                    {"single_word", false},
-                    {"lstrip", false},
-                    {"rstrip", false},
-                    {"normalized", !special},
-                    {"special", special}});
+    last = std::upper_bound(first, last, byte, [&](unsigned char value, const AddedToken& token) {
+      return value < byte_of(token);
+    });
+    if (first != last && first->content.size() == depth + 1) longest = &*first++;
   }
-  return dump_line(json);
+  return longest;
 }
 
-/// tokenizer_config.json with these tokens in its added_tokens_decoder.
-[[nodiscard]] inline std::string with_decoder_entries(
-    const std::string& text, const std::vector<std::pair<std::string, int>>& tokens, bool special) {
-  Json json = text.empty() ? Json{{"tokenizer_class", "GPT2Tokenizer"}}
-                           : parse_json(text, "tokenizer_config.json");
-  Json& decoder = json["added_tokens_decoder"];
-  if (!decoder.is_object()) decoder = Json::object();
-  for (const auto& [content, id] : tokens) {
-    decoder[std::to_string(id)] = {{"content", content},     {"single_word", false},
-                                   {"lstrip", false},        {"rstrip", false},
-                                   {"normalized", !special}, {"special", special}};
+SOLO_INLINE AddedTokenPass::Match AddedTokenPass::next(std::string_view text,
+                                                       std::size_t pos) const {
+  for (; pos < text.size(); ++pos) {
+    if (!is_first_[static_cast<unsigned char>(text[pos])]) continue;
+    const AddedToken* token = longest_at(text.substr(pos));
+    if (token != nullptr) return {token, pos};
   }
-  return dump_sorted(json);
+  return {};
 }
 
-/// added_tokens.json with these tokens.
-[[nodiscard]] inline std::string with_added_ids(
-    const std::string& text, const std::vector<std::pair<std::string, int>>& tokens) {
-  Json json = text.empty() ? Json::object() : parse_json(text, "added_tokens.json");
-  for (const auto& [content, id] : tokens) json[content] = id;
-  return dump_sorted(json);
-}
-
-}  // namespace detail
-
-SOLO_INLINE int Tokenizer::add_tokens(const std::vector<std::string>& tokens,
-                                      const AddTokensOptions& options) {
-  const int before = vocab_size();
-  detail::Vocabulary vocabulary = vocabulary_;
-  std::vector<int> specials = special_ids_;
-  std::vector<std::pair<std::string, int>> added;
-  int next = before;
-  for (const std::string& token : tokens) {
-    const auto same = [&token](const auto& item) { return item.first == token; };
-    if (token.empty() || std::any_of(added.begin(), added.end(), same)) continue;
-    int id = vocabulary_.find(token);
-    if (id < 0) {
-      if (next >= detail::kMaxVocabulary) {
-        fail<ConfigError>("tokenizer.add", "add_tokens: expected at most ", detail::kMaxVocabulary,
-                          " tokens, found more at ", quoted(std::string_view(token)));
-      }
-      id = next++;
-      vocabulary.add(token, id);
+SOLO_INLINE void AddedTokenPass::split(std::string_view text,
+                                       const std::function<void(std::string_view)>& on_text,
+                                       const std::function<void(int)>& on_token) const {
+  std::size_t done = 0;
+  for (std::size_t pos = 0; pos < text.size();) {
+    const auto [token, found] = next(text, pos);
+    if (token == nullptr) break;
+    std::size_t end = found + token->content.size();
+    pos = end;  // what a token refuses or strips is not looked at again
+    if (token->single_word && touches_word(text.substr(0, found), text.substr(end))) continue;
+    std::size_t begin = found;
+    if (token->lstrip && begin > done) {
+      begin = done + strip_right(text.substr(done, begin - done)).size();
     }
-    if (std::find(specials.begin(), specials.end(), id) != specials.end()) continue;
-    specials.push_back(id);
-    added.emplace_back(token, id);
+    if (token->rstrip) end = text.size() - strip_left(text.substr(end)).size();
+    if (done < begin) on_text(text.substr(done, begin - done));
+    on_token(token->id);
+    done = end;
   }
-  if (added.empty()) return 0;
-  vocabulary.finish("add_tokens");
-  std::sort(specials.begin(), specials.end());
-  add_to_files(added, options.special_tokens);
-  for (const auto& [token, id] : added) {
-    for (const char c : token + '\0') {
-      fingerprint_ = (fingerprint_ ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-    }
-  }
-  vocabulary_ = std::move(vocabulary);
-  special_ids_ = std::move(specials);
-  return next - before;
+  if (done < text.size()) on_text(text.substr(done));
 }
 
-SOLO_INLINE void Tokenizer::add_to_files(const std::vector<std::pair<std::string, int>>& tokens,
-                                         bool special) {
-  std::vector<KeptFile> files = files_;
-  const auto contents = [&files](std::string_view name) -> std::string& {
-    for (KeptFile& file : files) {
-      if (file.name == name) return file.contents;
-    }
-    return files.emplace_back(KeptFile{std::string(name), {}}).contents;
-  };
-  const auto has = [&files](std::string_view name) {
-    return std::any_of(files.begin(), files.end(),
-                       [name](const KeptFile& file) { return file.name == name; });
-  };
-  if (has("tokenizer.json")) {
-    std::string& text = contents("tokenizer.json");
-    text = detail::with_added_tokens(text, tokens, special);
+SOLO_INLINE AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken> tokens,
+                                               bool split_special_tokens) {
+  std::array<std::vector<AddedToken>, 2> passes;
+  for (const AddedToken& token : tokens) {
+    if (token.special && split_special_tokens) continue;
+    passes[token.normalized ? 1 : 0].push_back(token);
   }
-  if (has("vocab.json")) {
-    std::string& ids = contents("added_tokens.json");
-    ids = detail::with_added_ids(ids, tokens);
-    std::string& config = contents("tokenizer_config.json");
-    config = detail::with_decoder_entries(config, tokens, special);
+  // What does not tell two tokenizers apart is set alike.
+  if (passes[0].empty()) std::swap(passes[0], passes[1]);
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    for (AddedToken& token : passes[i]) token.special = token.normalized = false;
+    passes_[i] = AddedTokenPass(std::move(passes[i]));
   }
-  files_ = std::move(files);
 }
 
-}  // namespace solo::inline SOLO_ABI
+SOLO_INLINE void AddedTokenFinder::split(std::string_view text,
+                                         const std::function<void(std::string_view)>& on_text,
+                                         const std::function<void(int)>& on_token) const {
+  passes_[0].split(
+      text, [&](std::string_view piece) { passes_[1].split(piece, on_text, on_token); }, on_token);
+}
+
+}  // namespace solo::inline SOLO_ABI::detail

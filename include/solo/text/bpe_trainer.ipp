@@ -4,6 +4,7 @@
 #include <solo/core/error.hpp>
 #include <solo/text/bpe_trainer.hpp>
 #include <solo/text/byte_symbols.hpp>
+#include <solo/text/tokenizer_folder.hpp>
 
 #include <algorithm>
 #include <array>
@@ -188,7 +189,7 @@ SOLO_INLINE TokenizerParts BpeTrainer::take_parts() {
   const auto eos = static_cast<int>(tokens_.size());
   parts.vocabulary.add(kEndOfText, eos);
   parts.vocabulary.finish("the trained vocabulary");
-  parts.special_ids.push_back(eos);
+  set_default_tokens(parts);
   parts.byte_ids = byte_ids_;
   parts.merges = std::move(merges_);
   return parts;

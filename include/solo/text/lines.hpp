@@ -23,13 +23,14 @@ struct LineReaderOptions {
 /// time.
 class LineReader {
  public:
-  /// Throws IoError as InputFile does.
+  /// Throws IoError as InputFile does, FormatError ("io.foreign") for a Git LFS pointer.
   explicit LineReader(const std::filesystem::path& path, const LineReaderOptions& options = {});
   /// Reads file descriptor 0 and calls it "stdin".
   [[nodiscard]] static LineReader standard_input(const LineReaderOptions& options = {});
 
   /// Moves to the next line, without its end; false at the end of the text. The line is valid
-  /// until the next call. Throws FormatError "text.line_length", IoError "io.read".
+  /// until the next call. Throws FormatError "text.line_length", "text.utf16"
+  /// for a text that begins as UTF-16 does, IoError "io.read".
   [[nodiscard]] bool next(std::string_view& line);
   /// As next(), for files of one record a line: blank lines (spaces and tabs at most) are skipped
   /// at the end of the text and refused before it: FormatError "text.blank_line".

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/foreign_file.hpp>
+#include <solo/text/encodings.hpp>
 #include <solo/text/lines.hpp>
 
 #include <algorithm>
@@ -29,6 +31,7 @@ SOLO_INLINE LineReader::LineReader(const std::filesystem::path& path,
   std::error_code ignored;
   if (!options.allow_fifo || !std::filesystem::is_fifo(path, ignored)) {
     file_.emplace(path);
+    detail::refuse_lfs_pointer(*file_);
     return;
   }
   stream_ = detail::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -71,7 +74,6 @@ SOLO_INLINE bool LineReader::refill() {
 }
 
 SOLO_INLINE bool LineReader::next(std::string_view& line) {
-  constexpr std::string_view kBom = "\xEF\xBB\xBF";
   std::size_t searched = 0;  // bytes after begin_ that hold no LF
   std::size_t length = std::string::npos;
   for (;;) {
@@ -84,7 +86,7 @@ SOLO_INLINE bool LineReader::next(std::string_view& line) {
     if (searched > options_.max_line_bytes || !refill()) break;
   }
   if (length == std::string::npos && searched == 0) return false;
-  ++line_number_;
+  if (++line_number_ == 1) refuse_utf16(std::string_view(buffer_).substr(begin_), name_);
   const bool ended = length != std::string::npos;
   if (!ended) length = searched;
   if (length > options_.max_line_bytes) {
@@ -95,8 +97,8 @@ SOLO_INLINE bool LineReader::next(std::string_view& line) {
   begin_ += length + (ended ? 1U : 0U);
   line_end_ = !ended ? "" : line.ends_with('\r') ? "\r\n" : "\n";
   if (line_end_.size() == 2) line.remove_suffix(1);
-  if (line_number_ == 1 && options_.skip_bom && line.starts_with(kBom)) {
-    line.remove_prefix(kBom.size());
+  if (line_number_ == 1 && options_.skip_bom && line.starts_with(kUtf8Mark)) {
+    line.remove_prefix(kUtf8Mark.size());
   }
   return true;
 }

@@ -19,6 +19,10 @@ enum class CharClass : std::uint8_t { other, letter, number, white_space };
 /// Class of a code point by Unicode 16.0: categories L*, N*, and the property White_Space.
 [[nodiscard]] CharClass char_class(char32_t code_point) noexcept;
 
+/// Whether a character is part of a word where an added token says single_word: letters, marks,
+/// decimal digits, connectors and joiners, as in Hugging Face's tokenizers.
+[[nodiscard]] bool is_word_character(char32_t code_point) noexcept;
+
 /// End of the piece that begins at text[begin], begin < text.size(). The first of these that
 /// matches wins (e2e.md 1.4): 's 't 're 've 'm 'll 'd; an optional space and letters; an optional
 /// space and numbers; an optional space and others; white space not followed by a non-space; white

@@ -4,6 +4,7 @@
 #include <solo/text/pretokenizer.hpp>
 #include <solo/text/unicode_table.hpp>
 #include <solo/text/utf8.hpp>
+#include <solo/text/word_table.hpp>
 
 #include <algorithm>
 #include <array>
@@ -84,6 +85,10 @@ struct ClassifiedChar {
 
 SOLO_INLINE CharClass char_class(char32_t code_point) noexcept {
   return code_point < 0x80U ? detail::kAsciiClasses[code_point] : detail::search_class(code_point);
+}
+
+SOLO_INLINE bool is_word_character(char32_t code_point) noexcept {
+  return detail::in_ranges(detail::kWordCharacters, code_point);
 }
 
 SOLO_INLINE std::size_t piece_end(std::string_view text, std::size_t begin) noexcept {

@@ -5,6 +5,8 @@
 #include <solo/io/file.hpp>
 #include <solo/text/pretokenizer.hpp>
 #include <solo/text/tokenizer.hpp>
+#include <solo/text/tokenizer_folder.hpp>
+#include <solo/text/tokenizer_json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,52 +41,27 @@ class WordHash {
     add(merge.left);
     add(merge.right);
   }
-  for (const int id : parts.special_ids) add(id);
+  // A tokenizer with GPT-2's own settings hashes to what its vocabulary and merges give.
+  for (const AddedToken& token : parts.added) {
+    add(token.id);
+    const bool strips = token.lstrip || token.rstrip || token.single_word;
+    if (!strips && token.content == parts.vocabulary.token(token.id)) continue;
+    hash.add(token.content);
+    add((token.lstrip ? 1 : 0) + (token.rstrip ? 2 : 0) + (token.single_word ? 4 : 0) +
+        (token.normalized ? 8 : 0));
+  }
+  for (const std::vector<int>* side : {&parts.prefix, &parts.suffix}) {
+    for (const int id : *side) add(id);
+    if (!side->empty()) add(side == &parts.prefix ? -1 : -2);
+  }
+  if (parts.add_prefix_space) add(-3);
+  if (parts.split_special_tokens) add(-4);
   return hash.value();
 }
 
-/// Finds the next special token in a text: the leftmost, of several there the longest.
-class SpecialFinder {
- public:
-  SpecialFinder(std::string_view text, std::span<const int> ids, const Vocabulary& vocabulary)
-      : text_(text) {
-    for (const int id : ids) {
-      const std::string_view token = vocabulary.token(id);
-      candidates_.push_back({id, token, text.find(token)});
-    }
-  }
-  struct Hit {
-    int id = -1;
-    std::size_t begin = std::string_view::npos;
-    std::size_t length = 0;
-  };
-  /// The first hit at or after pos; begin is npos if there is none. pos must not decrease.
-  [[nodiscard]] Hit next(std::size_t pos) {
-    Hit best;
-    for (Candidate& candidate : candidates_) {
-      if (candidate.begin < pos) candidate.begin = text_.find(candidate.token, pos);
-      if (candidate.begin == std::string_view::npos) continue;
-      const std::size_t length = candidate.token.size();
-      if (candidate.begin < best.begin || (candidate.begin == best.begin && length > best.length)) {
-        best = {candidate.id, candidate.begin, length};
-      }
-    }
-    return best;
-  }
-
- private:
-  struct Candidate {
-    int id;
-    std::string_view token;
-    std::size_t begin;
-  };
-  std::string_view text_;
-  std::vector<Candidate> candidates_;
-};
-
-[[nodiscard]] SOLO_INLINE bool is_there(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
+inline void sort_by_id(std::vector<AddedToken>& tokens) {
+  std::sort(tokens.begin(), tokens.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
 }
 
 }  // namespace detail
@@ -94,10 +71,17 @@ SOLO_INLINE Tokenizer::Tokenizer(detail::TokenizerParts&& parts)
       fingerprint_(detail::fingerprint_of(parts)) {
   vocabulary_ = std::move(parts.vocabulary);
   whole_tokens_ = detail::WholeTokens(vocabulary_, bpe_);
-  special_ids_ = std::move(parts.special_ids);
-  for (const int id : special_ids_) {
-    if (vocabulary_.token(id) == detail::kEndOfText) eos_token_id_ = id;
-  }
+  finder_ = detail::AddedTokenFinder(parts.added, parts.split_special_tokens);
+  added_ = std::move(parts.added);
+  detail::sort_by_id(added_);
+  prefix_ = std::move(parts.prefix);
+  suffix_ = std::move(parts.suffix);
+  bos_token_id_ = parts.bos;
+  eos_token_id_ = parts.eos;
+  pad_token_id_ = parts.pad;
+  add_prefix_space_ = parts.add_prefix_space;
+  split_special_tokens_ = parts.split_special_tokens;
+  warnings_ = std::move(parts.warnings);
 }
 
 SOLO_INLINE void Tokenizer::keep_file(const std::filesystem::path& path, std::string_view name) {
@@ -106,43 +90,48 @@ SOLO_INLINE void Tokenizer::keep_file(const std::filesystem::path& path, std::st
 
 SOLO_INLINE Tokenizer Tokenizer::from_files(const std::filesystem::path& vocab,
                                             const std::filesystem::path& merges) {
-  Tokenizer tokenizer(detail::read_vocab_and_merges(vocab, merges));
+  detail::TokenizerParts parts = detail::read_vocab_and_merges(vocab, merges);
+  detail::set_default_tokens(parts);
+  detail::check_merges_fit(parts, display_name(merges));
+  Tokenizer tokenizer(std::move(parts));
   tokenizer.keep_file(vocab, "vocab.json");
   tokenizer.keep_file(merges, "merges.txt");
   return tokenizer;
 }
 
 SOLO_INLINE Tokenizer Tokenizer::from_parts(detail::TokenizerParts&& parts) {
-  std::vector<KeptFile> files = {{"vocab.json", detail::vocab_json_text(parts)},
-                                 {"merges.txt", detail::merges_text(parts)}};
+  std::vector<detail::KeptFile> files = {{"vocab.json", detail::vocab_json_text(parts)},
+                                         {"merges.txt", detail::merges_text(parts)}};
   Tokenizer tokenizer(std::move(parts));
   tokenizer.files_ = std::move(files);
   return tokenizer;
 }
 
 SOLO_INLINE Tokenizer Tokenizer::from_json_file(const std::filesystem::path& path) {
-  Tokenizer tokenizer(detail::read_tokenizer_json(path));
+  detail::TokenizerJson json = detail::read_tokenizer_json(path);
+  const std::string name = display_name(path);
+  for (const AddedToken& token : json.added) {
+    detail::place_added_token(json.parts, token, name + ": added_tokens");
+  }
+  detail::set_default_tokens(json.parts);
+  detail::check_merges_fit(json.parts, name);
+  Tokenizer tokenizer(std::move(json.parts));
   tokenizer.keep_file(path, "tokenizer.json");
   return tokenizer;
 }
 
 SOLO_INLINE std::optional<Tokenizer> Tokenizer::find_pretrained(const std::filesystem::path& dir) {
-  const std::filesystem::path vocab = dir / "vocab.json";
-  const std::filesystem::path merges = dir / "merges.txt";
-  const std::filesystem::path json = dir / "tokenizer.json";
-  const bool has_vocab = detail::is_there(vocab);
-  const bool has_merges = detail::is_there(merges);
-  const bool has_json = detail::is_there(json);
+  const bool has_vocab = detail::is_there(dir / "vocab.json");
+  const bool has_merges = detail::is_there(dir / "merges.txt");
+  const bool has_json = detail::is_there(dir / "tokenizer.json");
   if (!has_vocab && !has_merges && !has_json) return std::nullopt;
-  const bool pair = (has_vocab && has_merges) || !has_json;
-  if (pair && !(has_vocab && has_merges)) {
+  if (!has_json && !(has_vocab && has_merges)) {
     fail<IoError>("tokenizer.missing", display_name(dir),
                   ": expected vocab.json and merges.txt, found ",
                   has_vocab ? "vocab.json" : "merges.txt", " only");
   }
-  Tokenizer tokenizer = pair ? from_files(vocab, merges) : from_json_file(json);
-  if (pair && has_json) tokenizer.keep_file(json, "tokenizer.json");
-  for (const std::string_view name : {"tokenizer_config.json", "special_tokens_map.json"}) {
+  Tokenizer tokenizer(detail::read_tokenizer_folder(dir));
+  for (const std::string_view name : kTokenizerFiles) {
     if (detail::is_there(dir / name)) tokenizer.keep_file(dir / name, name);
   }
   return tokenizer;
@@ -171,20 +160,70 @@ SOLO_INLINE void Tokenizer::append_ordinary(std::string_view text, std::vector<i
   }
 }
 
+/// A part of a text between added tokens.
+SOLO_INLINE void Tokenizer::append_text(std::string_view text, std::vector<int>& ids) const {
+  if (!add_prefix_space_ || text.empty() || text.front() == ' ') {
+    append_ordinary(text, ids);
+  } else {
+    append_ordinary(concat(' ', text), ids);
+  }
+}
+
 SOLO_INLINE std::vector<int> Tokenizer::encode(std::string_view text,
                                                const EncodeOptions& options) const {
   std::vector<int> ids;
-  std::size_t begin = 0;
+  if (options.add_special_tokens) ids = prefix_;
   if (options.special_tokens) {
-    detail::SpecialFinder finder(text, special_ids_, vocabulary_);
-    for (auto hit = finder.next(0); hit.id >= 0; hit = finder.next(begin)) {
-      append_ordinary(text.substr(begin, hit.begin - begin), ids);
-      ids.push_back(hit.id);
-      begin = hit.begin + hit.length;
-    }
+    finder_.split(
+        text, [&](std::string_view part) { append_text(part, ids); },
+        [&](int id) { ids.push_back(id); });
+  } else {
+    append_text(text, ids);
   }
-  append_ordinary(text.substr(begin), ids);
+  if (options.add_special_tokens) ids.insert(ids.end(), suffix_.begin(), suffix_.end());
   return ids;
+}
+
+SOLO_INLINE int Tokenizer::add_tokens(const std::vector<std::string>& tokens,
+                                      const AddTokensOptions& options) {
+  detail::TokenizerParts parts;
+  parts.vocabulary = vocabulary_;
+  parts.added = added_;
+  for (const std::string& token : tokens) {
+    const auto same = [&token](const AddedToken& other) { return other.content == token; };
+    if (token.empty() || std::any_of(parts.added.begin(), parts.added.end(), same)) continue;
+    if (!is_utf8(token) || token.size() > detail::kMaxAddedTokenBytes) {
+      fail<ConfigError>("tokenizer.add", "add_tokens: expected UTF-8 of at most ",
+                        detail::kMaxAddedTokenBytes, " bytes, found ", quoted(token));
+    }
+    if (parts.added.size() == detail::kMaxAddedTokens ||
+        parts.vocabulary.size() == detail::kMaxVocabulary) {
+      fail<ConfigError>("tokenizer.add", "add_tokens: expected at most ", detail::kMaxAddedTokens,
+                        " added tokens and ", detail::kMaxVocabulary, " in all, found more at ",
+                        quoted(token));
+    }
+    detail::place_added_token(parts,
+                              {.content = token,
+                               .special = options.special_tokens,
+                               .normalized = !options.special_tokens},
+                              "add_tokens");
+  }
+  const auto count = static_cast<int>(parts.added.size() - added_.size());
+  if (count == 0) return 0;
+  detail::WordHash hash;
+  hash.add(fingerprint_);
+  for (std::size_t i = added_.size(); i < parts.added.size(); ++i) {
+    hash.add(parts.added[i].content);
+    hash.add(static_cast<std::uint64_t>(parts.added[i].id) * 2 + (options.special_tokens ? 1 : 0));
+  }
+  detail::sort_by_id(parts.added);
+  files_ = detail::with_added_tokens(files_, parts.added, vocab_size());
+  finder_ = detail::AddedTokenFinder(parts.added, split_special_tokens_);
+  bpe_.grow(parts.vocabulary.size());
+  vocabulary_ = std::move(parts.vocabulary);
+  added_ = std::move(parts.added);
+  fingerprint_ = hash.value();
+  return count;
 }
 
 SOLO_INLINE std::string_view Tokenizer::token(int id) const {
@@ -197,13 +236,28 @@ SOLO_INLINE std::string_view Tokenizer::token(int id) const {
 
 SOLO_INLINE std::string Tokenizer::decode(std::span<const int> ids) const {
   std::string text;
-  for (const int id : ids) text += token(id);
+  for (const int id : ids) text += id < 0 ? token(id) : decode_one(id);
   return text;
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) const {
   make_directories(dir);
-  for (const KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
+  for (const detail::KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
+  for (const std::string_view name : kTokenizerFiles) {
+    const bool kept = std::any_of(files_.begin(), files_.end(),
+                                  [&](const detail::KeptFile& file) { return file.name == name; });
+    std::error_code error;
+    if (!kept) std::filesystem::remove(dir / name, error);
+    if (error) {
+      fail<IoError>("io.write", display_name(dir / name),
+                    ": cannot remove the file, which is another tokenizer's: ", error.message());
+    }
+  }
+}
+
+SOLO_INLINE void Tokenizer::save_pretrained(AtomicFolder& files) const {
+  for (const detail::KeptFile& file : files_) files.write(file.name, file.contents);
+  for (const std::string_view name : kTokenizerFiles) files.remove(name);
 }
 
 }  // namespace solo::inline SOLO_ABI

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Readers of vocab.json, merges.txt and tokenizer.json, which check everything that Tokenizer
-/// relies on, and the texts of the first two.
+/// Readers of vocab.json and merges.txt, which check everything that Tokenizer relies on, and the
+/// texts of both.
 #pragma once
 
+#include <solo/io/json_visitor.hpp>
+#include <solo/text/added_tokens.hpp>
 #include <solo/text/bpe.hpp>
 #include <solo/text/vocabulary.hpp>
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -19,22 +22,36 @@ namespace detail {
 /// The token that ends a text.
 inline constexpr std::string_view kEndOfText = "<|endoftext|>";
 
-/// What a tokenizer is made of: a finished vocabulary with all 256 bytes in it, and merges and
-/// special tokens by ids.
+/// What a tokenizer is made of: a finished vocabulary with all 256 bytes in it, merges by ids, and
+/// what its folder says beside them.
 struct TokenizerParts {
   Vocabulary vocabulary;
   std::array<int, 256> byte_ids{};
   std::vector<Merge> merges;
-  std::vector<int> special_ids;  ///< ascending
+  std::vector<AddedToken> added;  ///< contents and ids differ
+  int bos = -1;                   ///< -1: none
+  int eos = -1;
+  int pad = -1;
+  bool add_prefix_space = false;
+  bool split_special_tokens = false;
+  std::vector<int> prefix;  ///< what a whole text begins with
+  std::vector<int> suffix;
+  std::vector<std::string> warnings;
 };
 
-/// Reads vocab.json and merges.txt. Throws FormatError "tokenizer.vocab" or "tokenizer.merges".
+/// Adds a token, or its flags if it is there: with the id of the vocabulary's token that is written
+/// so, or else the next one. Throws FormatError "tokenizer.added", beginning with `where`, for a
+/// token whose own id is another one.
+void place_added_token(TokenizerParts& parts, AddedToken token, const std::string& where);
+
+/// Reads vocab.json and merges.txt, without added tokens. Throws FormatError "tokenizer.vocab" or
+/// "tokenizer.merges".
 [[nodiscard]] TokenizerParts read_vocab_and_merges(const std::filesystem::path& vocab,
                                                    const std::filesystem::path& merges);
 
-/// Reads tokenizer.json. Throws FormatError "tokenizer.json" for what is missing or wrong, and
-/// "tokenizer.unsupported" for what is another kind of tokenizer.
-[[nodiscard]] TokenizerParts read_tokenizer_json(const std::filesystem::path& path);
+/// Throws FormatError "tokenizer.merges" when most tokens of several bytes come from no merge, and
+/// adds a warning when some do not. `source` is the file with the merges.
+void check_merges_fit(TokenizerParts& parts, const std::string& source);
 
 /// vocab.json and merges.txt as Hugging Face's tokenizers write them.
 [[nodiscard]] std::string vocab_json_text(const TokenizerParts& parts);
@@ -57,6 +74,17 @@ class MergeList {
   const Vocabulary* vocabulary_;
   std::vector<Merge> merges_;
 };
+
+/// Adds "left right" to the merges and returns what is wrong with it, or an empty text.
+[[nodiscard]] std::string add_merge_line(MergeList& merges, std::string_view line);
+
+/// Adds a vocabulary entry as files write it. Throws FormatError "tokenizer.vocab"; the message
+/// begins with `where`.
+void add_symbols(Vocabulary& vocabulary, std::string_view symbols, std::uint64_t id,
+                 const std::string& where);
+
+/// What a tokenizer's JSON files may hold.
+[[nodiscard]] JsonLimits tokenizer_json_limits();
 
 /// Finds the 256 bytes. Throws FormatError "tokenizer.vocab" naming `source` and the symbol that is
 /// not there.

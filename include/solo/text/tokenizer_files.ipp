@@ -2,9 +2,10 @@
 #pragma once
 
 #include <solo/core/error.hpp>
-#include <solo/io/json_fields.hpp>
+#include <solo/core/scalar.hpp>
+#include <solo/io/file.hpp>
+#include <solo/io/json.hpp>
 #include <solo/text/byte_symbols.hpp>
-#include <solo/text/lines.hpp>
 #include <solo/text/tokenizer_files.hpp>
 
 #include <nlohmann/json.hpp>
@@ -18,7 +19,6 @@
 namespace solo::inline SOLO_ABI {
 namespace detail {
 
-/// Adds a vocabulary entry as files write it; the message of an error begins with `where`.
 SOLO_INLINE void add_symbols(Vocabulary& vocabulary, std::string_view symbols, std::uint64_t id,
                              const std::string& where) {
   const auto bytes = bytes_of_symbols(symbols);
@@ -66,7 +66,7 @@ class VocabVisitor final : public JsonVisitor {
   int depth_ = 0;
 };
 
-[[nodiscard]] SOLO_INLINE JsonLimits tokenizer_json_limits() {
+SOLO_INLINE JsonLimits tokenizer_json_limits() {
   JsonLimits limits;
   limits.max_values = static_cast<std::size_t>(kMaxVocabulary) + 1;
   limits.max_token_bytes = std::size_t{1} << 20U;
@@ -122,8 +122,7 @@ SOLO_INLINE std::size_t MergeList::first_duplicate() const {
   return first;
 }
 
-/// Adds "left right" and returns what is wrong with it, or an empty text.
-[[nodiscard]] SOLO_INLINE std::string add_merge_line(MergeList& merges, std::string_view line) {
+SOLO_INLINE std::string add_merge_line(MergeList& merges, std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == 0 || space >= line.size() - 1 || line.find(' ', space + 1) != line.npos) {
     return "expected two symbols with one space between them, found " + quoted(line);
@@ -131,27 +130,70 @@ SOLO_INLINE std::size_t MergeList::first_duplicate() const {
   return merges.add(line.substr(0, space), line.substr(space + 1));
 }
 
+/// Cuts the next line, which ends in LF, CRLF, CR or with the text, off `rest`.
+[[nodiscard]] SOLO_INLINE std::string_view take_line(std::string_view& rest) {
+  const std::size_t length = std::min(rest.find_first_of("\r\n"), rest.size());
+  const std::string_view line = rest.substr(0, length);
+  rest.remove_prefix(length);
+  rest.remove_prefix(rest.starts_with("\r\n") ? 2 : std::min<std::size_t>(rest.size(), 1));
+  return line;
+}
+
 SOLO_INLINE std::vector<Merge> read_merges(const std::filesystem::path& path,
                                            const Vocabulary& vocabulary) {
-  LineReader reader(path, {.skip_bom = false});
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::string name = display_name(path);
+  const std::string text = read_text_file(path);
+  std::string_view rest = text;
+  if (rest.starts_with("\xFF\xFE") || rest.starts_with("\xFE\xFF")) {
+    fail<FormatError>("tokenizer.merges", name, ": line 1: expected UTF-8, found UTF-16");
+  }
+  if (rest.starts_with("\xEF\xBB\xBF")) {
+    fail<FormatError>("tokenizer.merges", name,
+                      ": line 1: expected merges without a byte order mark");
+  }
   MergeList merges(vocabulary);
   Index first_line = 1;
-  for (std::string_view line; reader.next_record(line);) {
-    if (reader.line_number() == 1 && line.starts_with("#version")) {
+  for (Index line_number = 1; rest.find_first_not_of(kBlank) != rest.npos; ++line_number) {
+    const std::string_view line = take_line(rest);
+    const auto where = [&] { return concat(name, ": line ", line_number); };
+    if (line_number == 1 && line.starts_with("#version")) {
       first_line = 2;
       continue;
     }
+    if (line.find_first_not_of(kBlank) == line.npos) {
+      fail<FormatError>("text.blank_line", where(),
+                        ": expected a record, found a blank line before the end");
+    }
     const std::string problem = add_merge_line(merges, line);
-    if (!problem.empty()) fail<FormatError>("tokenizer.merges", reader.where(), ": ", problem);
+    if (!problem.empty()) fail<FormatError>("tokenizer.merges", where(), ": ", problem);
   }
   const std::size_t duplicate = merges.first_duplicate();
   if (duplicate < merges.size()) {
-    fail<FormatError>("tokenizer.merges", reader.name(), ": line ",
+    fail<FormatError>("tokenizer.merges", name, ": line ",
                       first_line + static_cast<Index>(duplicate), ": the merge of ",
                       quoted(vocabulary.token(merges[duplicate].left)), " and ",
                       quoted(vocabulary.token(merges[duplicate].right)), " occurs twice");
   }
   return merges.take();
+}
+
+SOLO_INLINE void check_merges_fit(TokenizerParts& parts, const std::string& source) {
+  std::vector<bool> made(static_cast<std::size_t>(parts.vocabulary.size()));
+  for (const int id : parts.byte_ids) made[static_cast<std::size_t>(id)] = true;
+  for (const Merge& merge : parts.merges) made[static_cast<std::size_t>(merge.result)] = true;
+  for (const AddedToken& token : parts.added) made[static_cast<std::size_t>(token.id)] = true;
+  const auto missing = static_cast<std::size_t>(std::count(made.begin(), made.end(), false));
+  if (missing == 0) return;
+  const auto first = static_cast<int>(std::find(made.begin(), made.end(), false) - made.begin());
+  const std::string found =
+      concat(source, ": no merge makes ", missing, " of the vocabulary's ", made.size(),
+             " tokens, such as ", quoted(parts.vocabulary.token(first)), " (id ", first, ")");
+  if (missing > parts.merges.size()) {
+    fail<FormatError>("tokenizer.merges", found, ": expected their merges, found ",
+                      parts.merges.size());
+  }
+  parts.warnings.push_back(found + ": no text is encoded to them");
 }
 
 SOLO_INLINE TokenizerParts read_vocab_and_merges(const std::filesystem::path& vocab,
@@ -163,8 +205,6 @@ SOLO_INLINE TokenizerParts read_vocab_and_merges(const std::filesystem::path& vo
   parts.vocabulary.finish(source);
   parts.byte_ids = find_byte_ids(parts.vocabulary, source);
   parts.merges = read_merges(merges, parts.vocabulary);
-  const int eos = parts.vocabulary.find(kEndOfText);
-  if (eos >= 0) parts.special_ids.push_back(eos);
   return parts;
 }
 
@@ -195,150 +235,37 @@ SOLO_INLINE std::string merges_text(const TokenizerParts& parts) {
   return text;
 }
 
-/// An entry of tokenizer.json's added_tokens.
-struct AddedToken {
-  std::string content;
-  int id = 0;
-  bool in_vocab = false;
-};
-
-SOLO_INLINE void require_setting(bool good, const JsonFields& fields, std::string_view key,
-                                 std::string_view expected) {
-  if (good) return;
-  const Json* found = fields.find(key);
-  fail<FormatError>("tokenizer.unsupported", fields.where(key), ": expected ", expected, ", found ",
-                    found == nullptr ? "none" : describe(*found));
-}
-
-/// Refuses what would encode in another way than GPT-2's tokenizer.
-SOLO_INLINE void check_tokenizer_kind(const JsonFields& root) {
-  const auto is = [](const JsonFields& fields, std::string_view key, const Json& value) {
-    const Json* found = fields.find(key);
-    return found != nullptr && *found == value;
-  };
-  require_setting(root.absent("normalizer"), root, "normalizer", "null");
-  const JsonFields pre = root.object("pre_tokenizer");
-  require_setting(is(pre, "type", "ByteLevel"), pre, "type", "\"ByteLevel\"");
-  require_setting(is(pre, "add_prefix_space", false), pre, "add_prefix_space", "false");
-  require_setting(!pre.has("use_regex") || is(pre, "use_regex", true), pre, "use_regex", "true");
-  const JsonFields model = root.object("model");
-  require_setting(!model.has("type") || is(model, "type", "BPE"), model, "type", "\"BPE\"");
-  for (const std::string_view key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    require_setting(model.absent(key) || is(model, key, ""), model, key, "an empty string");
+SOLO_INLINE void place_added_token(TokenizerParts& parts, AddedToken token,
+                                   const std::string& where) {
+  const auto known =
+      std::find_if(parts.added.begin(), parts.added.end(),
+                   [&](const AddedToken& other) { return other.content == token.content; });
+  const auto bytes = bytes_of_symbols(token.content);
+  int id = known != parts.added.end() ? known->id : bytes ? parts.vocabulary.find(*bytes) : -1;
+  const bool is_new = id < 0;
+  if (is_new) id = parts.vocabulary.size();
+  if (token.id >= 0 && token.id != id) {
+    fail<FormatError>("tokenizer.added", where, ": token ", quoted(token.content), " has id ",
+                      token.id, " here, but ", is_new ? "would be token " : "is token ", id,
+                      " of the vocabulary");
   }
-  for (const std::string_view key : {"byte_fallback", "ignore_merges"}) {
-    require_setting(model.absent(key) || is(model, key, false), model, key, "false");
+  token.id = id;
+  if (known != parts.added.end()) {
+    *known = std::move(token);
+    return;
   }
-  const Json* dropout = model.find("dropout");
-  require_setting(dropout == nullptr || dropout->is_null() || *dropout == Json(0.0), model,
-                  "dropout", "null");
-}
-
-SOLO_INLINE std::vector<AddedToken> read_added_tokens(const JsonFields& root) {
-  constexpr std::size_t kMost = 1024;
-  std::vector<AddedToken> tokens;
-  if (root.absent("added_tokens")) return tokens;
-  const Json& list = root.value("added_tokens");
-  if (!list.is_array()) root.refuse("added_tokens", "a list");
-  require_setting(list.size() <= kMost, root, "added_tokens", concat("at most ", kMost));
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const JsonFields fields(list[i], root.source(), concat("added_tokens.", i));
-    for (const std::string_view key : {"single_word", "lstrip", "rstrip"}) {
-      require_setting(!fields.boolean_or(key, false), fields, key, "false");
+  if (is_new) {
+    if (id >= kMaxVocabulary) {
+      fail<FormatError>("tokenizer.added", where, ": expected at most ", kMaxVocabulary,
+                        " tokens, found more");
     }
-    const auto id = fields.integer("id", {.min = 0, .max = kMaxVocabulary - 1});
-    tokens.push_back({fields.string("content"), static_cast<int>(id), false});
-    if (tokens.back().content.empty()) fields.refuse("content", "text");
+    parts.vocabulary.append(bytes ? *bytes : token.content);
   }
-  std::sort(tokens.begin(), tokens.end(),
-            [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
-  const auto twice = std::adjacent_find(
-      tokens.begin(), tokens.end(),
-      [](const AddedToken& a, const AddedToken& b) { return a.content == b.content; });
-  if (twice != tokens.end()) {
-    fail<FormatError>("tokenizer.json", root.where("added_tokens"), ": ",
-                      quoted(std::string_view(twice->content)), " occurs twice");
+  if (parts.added.size() == kMaxAddedTokens) {
+    fail<FormatError>("tokenizer.unsupported", where, ": expected at most ", kMaxAddedTokens,
+                      " added tokens, found more");
   }
-  return tokens;
-}
-
-/// Adds the model's vocabulary and then the added tokens that are not in it.
-SOLO_INLINE void read_json_vocabulary(const JsonFields& model, std::vector<AddedToken>& added,
-                                      Vocabulary& vocabulary) {
-  const JsonFields vocab = model.object("vocab");
-  for (const auto& [symbols, value] : vocab.json().get_ref<const Json::object_t&>()) {
-    const std::string where = model.where("vocab");
-    if (!value.is_number_unsigned()) {
-      fail<FormatError>("tokenizer.vocab", where, ": id of token ",
-                        quoted(std::string_view(symbols)),
-                        ": expected a non-negative integer, found ", describe(value));
-    }
-    const auto id = value.get<std::uint64_t>();
-    const auto token = std::lower_bound(
-        added.begin(), added.end(), symbols,
-        [](const AddedToken& a, const std::string& content) { return a.content < content; });
-    if (token != added.end() && token->content == symbols) {
-      token->in_vocab = true;
-      if (id != static_cast<std::uint64_t>(token->id) || bytes_of_symbols(symbols) != symbols) {
-        fail<FormatError>("tokenizer.json", where, ": token ", quoted(std::string_view(symbols)),
-                          " has id ", id, " here and id ", token->id,
-                          " in added_tokens, or is not plain text");
-      }
-    }
-    add_symbols(vocabulary, symbols, id, where);
-  }
-  for (const AddedToken& token : added) {
-    if (!token.in_vocab) vocabulary.add(token.content, token.id);
-  }
-  vocabulary.finish(model.where("vocab"));
-}
-
-SOLO_INLINE std::vector<Merge> read_json_merges(const JsonFields& model,
-                                                const Vocabulary& vocabulary) {
-  const Json& list = model.value("merges");
-  if (!list.is_array()) model.refuse("merges", "a list");
-  MergeList merges(vocabulary);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Json& merge = list[i];
-    std::string problem;
-    if (merge.is_string()) {
-      problem = add_merge_line(merges, merge.get_ref<const std::string&>());
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-               merge[1].is_string()) {
-      problem = merges.add(merge[0].get_ref<const std::string&>(),
-                           merge[1].get_ref<const std::string&>());
-    } else {
-      problem = "expected two symbols, found " + describe(merge);
-    }
-    if (!problem.empty()) {
-      fail<FormatError>("tokenizer.merges", model.where(concat("merges.", i)), ": ", problem);
-    }
-  }
-  const std::size_t duplicate = merges.first_duplicate();
-  if (duplicate < merges.size()) {
-    fail<FormatError>("tokenizer.merges", model.where(concat("merges.", duplicate)),
-                      ": the same merge occurred before");
-  }
-  return merges.take();
-}
-
-SOLO_INLINE TokenizerParts read_tokenizer_json(const std::filesystem::path& path) {
-  const Json json = read_json_file(path, tokenizer_json_limits());
-  const JsonFields root(json, display_name(path));
-  check_tokenizer_kind(root);
-  std::vector<AddedToken> added = read_added_tokens(root);
-  const JsonFields model = root.object("model");
-  TokenizerParts parts;
-  read_json_vocabulary(model, added, parts.vocabulary);
-  parts.byte_ids = find_byte_ids(parts.vocabulary, model.where("vocab"));
-  parts.merges = read_json_merges(model, parts.vocabulary);
-  for (const AddedToken& token : added) parts.special_ids.push_back(token.id);
-  const int eos = parts.vocabulary.find(kEndOfText);
-  if (eos >= 0) parts.special_ids.push_back(eos);
-  std::sort(parts.special_ids.begin(), parts.special_ids.end());
-  const auto last = std::unique(parts.special_ids.begin(), parts.special_ids.end());
-  parts.special_ids.erase(last, parts.special_ids.end());
-  return parts;
+  parts.added.push_back(std::move(token));
 }
 
 }  // namespace detail

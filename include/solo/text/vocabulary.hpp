@@ -25,6 +25,9 @@ class Vocabulary {
   /// `source`, the token and its id.
   void finish(const std::string& source);
 
+  /// Adds the next id to a finished vocabulary. find() gives the lower one of equal tokens.
+  void append(std::string_view bytes);
+
   [[nodiscard]] int size() const noexcept { return static_cast<int>(entries_.size()); }
   /// The bytes of a token, 0 <= id < size().
   [[nodiscard]] std::string_view token(int id) const noexcept;

@@ -45,6 +45,15 @@ SOLO_INLINE void Vocabulary::finish(const std::string& source) {
                    [this](int a, int b) { return token(a) < token(b); });
 }
 
+SOLO_INLINE void Vocabulary::append(std::string_view bytes) {
+  const int id = size();
+  add(bytes, id);
+  const auto place =
+      std::upper_bound(sorted_.begin(), sorted_.end(), bytes,
+                       [this](std::string_view value, int other) { return value < token(other); });
+  sorted_.insert(place, id);
+}
+
 SOLO_INLINE std::string_view Vocabulary::bytes(const Entry& entry) const noexcept {
   return {bytes_.data() + entry.begin, entry.length};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/core/config.hpp>
+#include <solo/text/utf8.hpp>
 
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace solo::inline SOLO_ABI {
 
 /// Python's str.isspace of one code point: the property White_Space, and U+001C to U+001F.
 [[nodiscard]] bool is_white_space(char32_t code_point) noexcept;
+
+/// The code point that `text`, which is not empty, ends with; as code_point_at.
+[[nodiscard]] CodePoint last_code_point(std::string_view text) noexcept;
 
 /// Python's text.strip(): without white space at both ends.
 [[nodiscard]] std::string_view strip_white_space(std::string_view text);

@@ -51,16 +51,18 @@ struct CheckpointRef {
   std::span<const CheckpointTensorRef<T>> tensors;
 };
 
-/// Writes a checkpoint through AtomicFile and reads it back. The tensors are "m.NAME", "v.NAME" and
-/// "value.NAME", in T's own precision; the metadata hold the state, the run, the number of updates
-/// of each m, and a checksum for each of the sections header, m, v and value. Throws IoError, or
-/// NumericError naming a tensor that is not finite.
+/// Writes a checkpoint through AtomicFile and reads it back before it takes its name. The tensors
+/// are "log.entries" (float64), "m.NAME", "v.NAME" and "value.NAME", in T's own precision; the
+/// metadata hold the state, the run, the number of updates of each m, and a checksum for each of
+/// the sections header, log, m, v and value. Throws IoError ("checkpoint.verify" when it cannot be
+/// read back), or NumericError naming a tensor that is not finite.
 template <Scalar T>
 void write_checkpoint(const std::filesystem::path& path, const CheckpointRef<T>& checkpoint);
 
 /// Reads a checkpoint. Every bit of the file is checked: FormatError ("safetensors.…", "json.…",
 /// "checkpoint.version" for another format, "checkpoint.missing" for a section or tensor that is
-/// not there, "checkpoint.checksum", "checkpoint.tensors" for tensors that contradict each other),
+/// not there, "checkpoint.checksum", "checkpoint.tensors" for tensors that contradict each other,
+/// "checkpoint.log"),
 /// NumericError ("numeric.nonfinite"), IoError; ConfigError ("checkpoint.run") when the numbers are
 /// not of type T.
 template <Scalar T>

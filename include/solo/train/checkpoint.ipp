@@ -3,11 +3,13 @@
 
 #include <solo/core/error.hpp>
 #include <solo/io/checksum.hpp>
+#include <solo/io/file.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/safetensors.hpp>
 #include <solo/io/safetensors_write.hpp>
 #include <solo/train/checkpoint.hpp>
+#include <solo/train/log_rows.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -22,8 +24,10 @@ namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-inline constexpr const char* kCheckpointVersion = "1";
+inline constexpr const char* kCheckpointVersion = "2";
 inline constexpr const char* kHeaderChecksum = "checksum.header";
+inline constexpr std::string_view kLogTensor = "log.entries";
+inline constexpr const char* kLogChecksum = "log";
 
 /// The sections of tensors, in the order of the file.
 inline constexpr std::array<std::string_view, 3> kCheckpointSections = {"m", "v", "value"};
@@ -45,7 +49,8 @@ class CheckpointReader {
     file_.check_header(kHeaderChecksum);
     if (version->second != kCheckpointVersion) {
       fail<FormatError>("checkpoint.version", file_.name(), ": expected format version ",
-                        kCheckpointVersion, ", found ", quoted(version->second));
+                        kCheckpointVersion, ", found ", quoted(version->second),
+                        ": another version of this program wrote it, which can finish the run");
     }
     if (file_.metadata().size() != kEntries) {
       fail<FormatError>("checkpoint.missing", file_.name(), ": expected ", kEntries,
@@ -60,6 +65,38 @@ class CheckpointReader {
     if (found != file_.metadata().end()) return found->second;
     fail<FormatError>("checkpoint.missing", name(), ": expected section ", quoted(key),
                       " in its metadata, found none");
+  }
+  /// The entries of the log, or only their check when they are not kept.
+  [[nodiscard]] std::vector<LogEntry> read_log(bool keep) const {
+    constexpr Index kColumns = std::tuple_size_v<LogRow>;
+    constexpr Index kPiece = 4096;
+    std::vector<LogEntry> entries;
+    Checksum checksum;
+    const TensorInfo* const info = file_.find(kLogTensor);
+    if (info == nullptr) {
+      require_checksum(kLogChecksum, checksum);
+      return entries;
+    }
+    const std::string where = concat(name(), ": ", kLogTensor);
+    if (info->dtype != safetensors_name(DType::float64) || info->shape.size() != 2 ||
+        info->shape[1] != kColumns) {
+      fail<FormatError>("checkpoint.log", where, ": expected F64 of shape (entries, ", kColumns,
+                        "), found ", info->dtype, " of shape ", to_string(info->shape));
+    }
+    const Index rows = info->shape[0];
+    if (keep) entries.reserve(static_cast<std::size_t>(rows));
+    std::vector<double> piece;
+    for (Index first = 0; first < rows; first += kPiece) {
+      piece.resize(static_cast<std::size_t>(std::min(kPiece, rows - first) * kColumns));
+      file_.read_part<double>(*info, first * kColumns, piece);
+      checksum.update(std::as_bytes(std::span(piece)));
+      for (std::size_t i = 0; i < piece.size(); i += kColumns) {
+        LogEntry entry = from_row(std::span(piece).subspan(i, kColumns), where);
+        if (keep) entries.push_back(entry);
+      }
+    }
+    require_checksum(kLogChecksum, checksum);
+    return entries;
   }
   /// The tensor; its bytes are added to the checksum.
   template <Scalar T>
@@ -78,7 +115,7 @@ class CheckpointReader {
   }
 
  private:
-  static constexpr std::size_t kEntries = 8;  // version, state, run, updates, four checksums
+  static constexpr std::size_t kEntries = 9;  // version, state, run, updates, five checksums
 
   SafetensorsFile file_;
 };
@@ -100,6 +137,7 @@ template <Scalar T>
   CheckpointSections sections;
   const TensorInfo* previous = nullptr;
   for (const TensorInfo& info : reader.tensors()) {
+    if (info.name == kLogTensor) continue;
     const std::size_t section = section_of(info.name);
     if (section == std::string::npos || (previous != nullptr && previous->name >= info.name)) {
       fail<FormatError>("checkpoint.tensors", reader.name(), ": tensor ", quoted(info.name),
@@ -166,6 +204,7 @@ template <Scalar T>
       .state = RunState::from_json(reader.section("state"), concat(reader.name(), ": state")),
       .run = reader.section("run")};
   const CheckpointSections sections = split_sections<T>(reader);
+  checkpoint.state.log_history = reader.read_log(keep);
   const std::vector<std::size_t> places = match_moments(reader, sections);
   const std::vector<std::int64_t> updates = read_updates(reader);
   if (updates.size() != places.size()) {
@@ -207,6 +246,16 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointRef<T>&
     refs.push_back(
         {concat(detail::kCheckpointSections[section], ".", name), tensor->shape(), tensor->span()});
   };
+  const std::vector<double> log = detail::to_rows(checkpoint.state.log_history);
+  if (!log.empty()) {
+    constexpr Index kColumns = std::tuple_size_v<detail::LogRow>;
+    refs.push_back({.name = std::string(detail::kLogTensor),
+                    .shape = {static_cast<Index>(log.size()) / kColumns, kColumns},
+                    .data = std::span<const double>(log),
+                    .dtype = DType::float64});
+  }
+  Checksum log_checksum;
+  log_checksum.update(std::as_bytes(std::span(log)));
   Json updates = Json::array();
   for (const CheckpointTensorRef<T>* tensor : sorted) {
     add(0, tensor->name, tensor->m);
@@ -218,14 +267,23 @@ void write_checkpoint(const std::filesystem::path& path, const CheckpointRef<T>&
                                                  {"state", checkpoint.state.to_json()},
                                                  {"run", checkpoint.run},
                                                  {"updates", dump_line(updates)}};
+  metadata[concat("checksum.", detail::kLogChecksum)] = log_checksum.digits();
   for (std::size_t i = 0; i < checksums.size(); ++i) {
     metadata[concat("checksum.", detail::kCheckpointSections[i])] = checksums[i].digits();
   }
-  write_safetensors(path, refs,
+  AtomicFile file(path);
+  write_safetensors(file, refs,
                     {.metadata = std::move(metadata),
                      .dtype = detail::kCheckpointDType<T>,
                      .checksum_key = detail::kHeaderChecksum});
-  verify_checkpoint<T>(path);
+  file.stage();
+  try {
+    verify_checkpoint<T>(file.temporary());
+  } catch (const Error& error) {
+    fail<IoError>("checkpoint.verify", display_name(path),
+                  ": not saved, as it could not be read back: ", error.what());
+  }
+  file.commit();
 }
 
 template <Scalar T>
@@ -288,7 +346,10 @@ FoundCheckpoint<T> read_newest_checkpoint(const std::filesystem::path& path) {
     }
   }
   if (found.skipped.empty()) {
-    fail<ConfigError>("checkpoint.none", display_name(path), ": no checkpoint to resume from");
+    fail<ConfigError>("checkpoint.none", display_name(path),
+                      ": no checkpoint to resume from (save_steps "
+                      "saves them); train on from the adapter or model of a "
+                      "finished run into another folder");
   }
   fail<FormatError>("checkpoint.damaged", display_name(path), ": none of ", found.skipped.size(),
                     " checkpoints can be loaded; the newest: ", found.skipped.front());

@@ -94,7 +94,8 @@ ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
   require_tensors(found.checkpoint, source);
   if (found.checkpoint.state.step > parts_.plan.max_steps) {
     fail<ConfigError>("checkpoint.run", source, ": it is of step ", found.checkpoint.state.step,
-                      ", beyond the ", parts_.plan.max_steps, " steps of this run");
+                      ", beyond the ", parts_.plan.max_steps,
+                      " steps of this run: ask for more epochs or steps");
   }
   for (CheckpointTensor<T>& tensor : found.checkpoint.tensors) {
     const Slot& slot = slots_.find(tensor.name)->second;
@@ -105,8 +106,20 @@ ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
     *slot.updates = tensor.updates;
   }
   state = std::move(found.checkpoint.state);
-  return {
+  ResumeInfo info{
       .checkpoint = std::move(found.path), .step = state.step, .skipped = std::move(found.skipped)};
+  const LrScheduler kind = options.lr_scheduler;
+  const bool stretches = kind == LrScheduler::linear || kind == LrScheduler::cosine;
+  if (stretches && state.schedule_steps != parts_.plan.schedule_steps) {
+    info.notes.push_back(concat(source, ": the schedule of the learning rate was over ",
+                                state.schedule_steps, " steps and is now over ",
+                                parts_.plan.schedule_steps));
+  }
+  if (state.computed_by != computed_by()) {
+    info.notes.push_back(concat(source, ": computed by ", printable(state.computed_by),
+                                ", this run by ", computed_by(), ": the last bits may differ"));
+  }
+  return info;
 }
 
 template <Scalar T>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/adapters/solo/config.hpp>
+#include <solo/core/checked_index.hpp>
 #include <solo/nn/gpt2_config.hpp>
 
 #include <concepts>
@@ -61,8 +62,9 @@ struct MemoryForecast {
       0;              ///< most that a step has in use at once, gradients of activations included
   Index program = 0;  ///< code, buffers of the kernels, everything else
 
-  [[nodiscard]] Index peak() const noexcept {
-    return weights + gradients + optimizer + activations + program;
+  /// Throws ShapeError ("shape.overflow").
+  [[nodiscard]] Index peak() const {
+    return (CheckedIndex(weights) + gradients + optimizer + activations + program).value();
   }
 };
 

@@ -31,7 +31,7 @@ inline constexpr Index kProgramBytes = Index{16} << 20;
 
 /// Bytes of the base's tensors: as PackedMatrix has them, or plain.
 [[nodiscard]] inline Index base_bytes(const GPT2Config& base, bool packed, bool half) {
-  Index bytes = 0;
+  CheckedIndex bytes = 0;
   for (const BaseTensor& t : base_tensors(base)) {
     if (t.module == "lm_head" && base.tie_word_embeddings) continue;
     const bool table = t.module == "lm_head" || t.module.ends_with(".wte");
@@ -43,7 +43,7 @@ inline constexpr Index kProgramBytes = Index{16} << 20;
     const Index cols = table ? t.shape[0] : t.shape[1];
     bytes += checked_product(packed_elements(depth, cols, half), half ? 2 : 4);
   }
-  return bytes;
+  return bytes.value();
 }
 
 SOLO_INLINE MethodFootprint tensor_footprint(std::span<const AdapterTensor> tensors,
@@ -52,7 +52,7 @@ SOLO_INLINE MethodFootprint tensor_footprint(std::span<const AdapterTensor> tens
   result.columns.assign(static_cast<std::size_t>(base.n_layer), 0);
   result.t_star = base.n_layer;
   for (const AdapterTensor& t : tensors) {
-    result.adapter += Tensor<float>::count(t.shape);
+    result.adapter = checked_sum(result.adapter, Tensor<float>::count(t.shape));
     if (!t.trainable) continue;
     const std::string_view name = t.name;
     const auto has = [name](std::string_view part) { return name.find(part) != name.npos; };
@@ -76,10 +76,12 @@ SOLO_INLINE MethodFootprint tensor_footprint(std::span<const AdapterTensor> tens
 SOLO_INLINE void add_links(MethodFootprint& footprint, const SoloConfig& config,
                            const GPT2Config& base) {
   footprint.t_star = config.lowest_destination(base.n_layer);
-  const Index inner = config.map == SoloMap::low_rank ? 2 * config.r : base.n_embd;
+  const CheckedIndex inner =
+      config.map == SoloMap::low_rank ? 2 * CheckedIndex(config.r) : CheckedIndex(base.n_embd);
   std::vector<int> sources;
   for (const Link& link : config.link_list(base.n_layer)) {
-    footprint.link_columns += inner + base.n_embd;  // before the gate, and between down and up
+    // Before the gate, and between down and up.
+    footprint.link_columns = (footprint.link_columns + inner + base.n_embd).value();
     if (link.src < footprint.t_star) sources.push_back(link.src);
   }
   std::sort(sources.begin(), sources.end());
@@ -97,42 +99,43 @@ SOLO_INLINE MethodFootprint full_footprint(const GPT2Config& base) {
 
 SOLO_INLINE MemoryForecast forecast_memory(const GPT2Config& base, const MethodFootprint& method,
                                            const StepShape& step) {
-  const Index width = base.n_embd;
-  const Index inner = base.inner();
+  const CheckedIndex width = base.n_embd;
+  const CheckedIndex inner = base.inner();
   const Index rows = checked_product(step.batch_size, step.sequence_length);
   const Index recorded = base.n_layer - method.t_star;
   // A recorded block keeps its input, q | k | v, the middle of the residual stream, the MLP's inner
   // row before the activation, and the log-sum-exps. Its backward pass begins with the gradients of
   // its output, of the middle and of the inner row.
-  const Index block = 5 * width + inner + base.n_head;
-  const Index backward = 2 * width + inner + (method.inner_restored ? inner : 0);
-  const Index loss = 3 * width;                      // ln_f's input, output and its gradient
-  const Index frozen_block = 2 * width + 2 * inner;  // while the MLP of the prefix runs
-  const Index sources = method.sources * width;
-  Index columns = 0;
-  Index most = 0;
+  const CheckedIndex block = 5 * width + inner + base.n_head;
+  const CheckedIndex backward = 2 * width + inner + (method.inner_restored ? inner : 0);
+  const CheckedIndex loss = 3 * width;                      // ln_f's input, output, its gradient
+  const CheckedIndex frozen_block = 2 * width + 2 * inner;  // while the MLP of the prefix runs
+  const CheckedIndex sources = method.sources * width;
+  CheckedIndex columns = 0;
+  CheckedIndex most = 0;
   for (const Index extra : method.columns) {
     columns += extra;
-    most = std::max(most, extra);
+    most = std::max<CheckedIndex>(most, extra);
   }
-  const Index chunk =
+  const CheckedIndex chunk =
       checked_product(detail::loss_chunk_rows(rows, base.vocab_size), base.vocab_size);
-  Index elements = 0;
+  CheckedIndex elements = 0;
   if (step.gradient_checkpointing) {
-    const Index outside = recorded * width + sources;
-    const Index inside = recorded == 0 ? frozen_block - width : block + most + backward;
+    const CheckedIndex outside = recorded * width + sources;
+    const CheckedIndex inside = recorded == 0 ? width + 2 * inner : block + most + backward;
     elements =
         std::max(rows * (outside + loss) + chunk, rows * (outside + 2 * width)) + rows * inside;
   } else {
-    const Index kept = recorded * block + columns + sources + method.link_columns;
+    const CheckedIndex kept = recorded * block + columns + sources + method.link_columns;
     elements = std::max(
         {rows * (kept + loss) + chunk, rows * (kept + backward), rows * (sources + frozen_block)});
   }
   const bool half = step.frozen_dtype == DType::bfloat16;
-  return {.weights = detail::base_bytes(base, !method.base_trains, half) + 4 * method.adapter,
+  const CheckedIndex weights = detail::base_bytes(base, !method.base_trains, half);
+  return {.weights = (weights + 4 * CheckedIndex(method.adapter)).value(),
           .gradients = checked_product(method.trainable, 4),
           .optimizer = checked_product(method.trainable, 8),
-          .activations = checked_product(elements, 4),
+          .activations = checked_product(elements.value(), 4),
           .program = detail::kProgramBytes};
 }
 

@@ -55,6 +55,7 @@ PrefixContents PrefixCache<T>::contents(GPT2<T>& model) const {
   base.update(model.config().to_json());
   base.update(frozen_fingerprint(model));
   contents.base = base.digits();
+  contents.stored = storage_of_base(model);
   contents.data = layout_.fingerprint();
   contents.prefix =
       concat(to_string(prefix_), ", ", contents.dtype, ", computed by version ",
@@ -145,7 +146,11 @@ void PrefixCache<T>::load() {
       missing.push_back(i);
       continue;
     }
-    store_->read(loaded_[i].piece, bytes_of(loaded_[i]));
+    if (!store_->read(loaded_[i].piece, bytes_of(loaded_[i]))) {
+      ++info_.damaged_pieces;
+      missing.push_back(i);
+      continue;
+    }
     info_.rows_read += layout_.piece(loaded_[i].piece).length;
   }
   if (!missing.empty()) compute(missing);

@@ -27,11 +27,12 @@ struct PrefixCacheOptions {
 
 /// What a cache did in a run.
 struct PrefixCacheInfo {
-  int blocks = 0;           ///< that need not be computed
-  Index rows_read = 0;      ///< token rows whose prefix was read
-  Index rows_computed = 0;  ///< token rows whose prefix was computed
-  std::int64_t bytes = 0;   ///< held at the end, in memory or in the file
-  Index rows_left_out = 0;  ///< of one pass over the data: beyond max_bytes, never kept
+  int blocks = 0;            ///< that need not be computed
+  Index rows_read = 0;       ///< token rows whose prefix was read
+  Index rows_computed = 0;   ///< token rows whose prefix was computed
+  std::int64_t bytes = 0;    ///< held at the end, in memory or in the file
+  Index rows_left_out = 0;   ///< of one pass over the data: beyond max_bytes, never kept
+  Index damaged_pieces = 0;  ///< pieces of a file whose checksums were wrong: computed again
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -21,6 +21,7 @@ namespace solo::inline SOLO_ABI {
 struct PrefixContents {
   std::string base = {};    ///< fingerprint of the base model
   std::string data = {};    ///< fingerprint of the token ids and how they are cut into pieces
+  std::string stored = {};  ///< how the base's weights are stored
   std::string prefix = {};  ///< which outputs of which blocks, and how they are computed
   std::string_view dtype = "F32";  ///< of the elements, as safetensors names it
   Index row_elements = 0;
@@ -43,8 +44,8 @@ class PrefixStore {
   /// Pieces there is room for.
   [[nodiscard]] virtual Index capacity() const = 0;
   [[nodiscard]] virtual bool has(Index piece) const = 0;
-  /// `out` has the piece's size.
-  virtual void read(Index piece, std::span<std::byte> out) const = 0;
+  /// `out` has the piece's size. False if what is there is damaged: as if it were not there.
+  [[nodiscard]] virtual bool read(Index piece, std::span<std::byte> out) const = 0;
   virtual void write(Index piece, std::span<const std::byte> bytes) = 0;
   /// Bytes held.
   [[nodiscard]] virtual std::int64_t bytes() const = 0;
@@ -58,16 +59,17 @@ class PrefixStore {
 /// Keeps rows in options.file, a safetensors file of at most options.max_bytes: tensor "rows"
 /// (rows, row_elements) and "checksums", one XXH64 a piece or 0 where there is nothing yet. What is
 /// there is used; a new file is made when the first piece is kept, so that a run that is refused
-/// leaves none. A piece is written before its checksum: what a killed run leaves is used as far as
-/// it came.
+/// leaves none. Pieces are on the disk before their checksums are written, which happens from time
+/// to time and at the end: what a killed run, or a power cut, leaves is used as far as it came.
 ///
 /// Throws ConfigError for a file of another base ("prefix_cache.base"), of other token ids: other
-/// data or another tokenizer ("prefix_cache.data"), of another prefix ("prefix_cache.prefix"), and
-/// for one larger than max_bytes ("prefix_cache.limit"); FormatError for one that is no cache or
-/// whose header is damaged ("prefix_cache.format"), another version ("prefix_cache.version"), and
-/// from read() for a damaged piece ("prefix_cache.checksum"); "safetensors.…" for a file that is
-/// cut short; IoError as UpdateFile and AtomicFile. With options.rebuild a file that is there is
-/// not looked at, and replaced.
+/// data or another tokenizer ("prefix_cache.data"), of a base that is stored otherwise
+/// ("prefix_cache.dtype"), of another prefix ("prefix_cache.prefix"), and for one larger than
+/// max_bytes ("prefix_cache.limit"); FormatError for one that is no cache or whose header is
+/// damaged
+/// ("prefix_cache.format"), another version ("prefix_cache.version"); "safetensors.…" for a file
+/// that is cut short; IoError as UpdateFile and AtomicFile. With options.rebuild a file that is
+/// there is not looked at, and replaced.
 [[nodiscard]] std::unique_ptr<PrefixStore> open_file_store(PrefixContents contents,
                                                            const PrefixCacheOptions& options);
 

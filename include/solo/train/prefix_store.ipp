@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -21,7 +22,7 @@ namespace solo::inline SOLO_ABI {
 namespace detail {
 
 inline constexpr const char* kPrefixCacheKey = "solo_prefix_cache";
-inline constexpr const char* kPrefixCacheVersion = "1";
+inline constexpr const char* kPrefixCacheVersion = "2";
 
 /// How many of the first pieces fit; `header(count)` is what a store of so many takes beside rows.
 template <class F>
@@ -53,8 +54,9 @@ class PrefixMemory final : public PrefixStore {
   [[nodiscard]] bool has(Index piece) const override {
     return piece < capacity() && pieces_[static_cast<std::size_t>(piece)] != nullptr;
   }
-  void read(Index piece, std::span<std::byte> out) const override {
+  bool read(Index piece, std::span<std::byte> out) const override {
     std::copy_n(pieces_[static_cast<std::size_t>(piece)].get(), out.size(), out.data());
+    return true;
   }
   void write(Index piece, std::span<const std::byte> bytes) override {
     std::unique_ptr<std::byte[]> copy(new std::byte[bytes.size()]);
@@ -79,6 +81,7 @@ class PrefixMemory final : public PrefixStore {
   header["__metadata__"] = {{kPrefixCacheKey, kPrefixCacheVersion},
                             {"base", contents.base},
                             {"data", contents.data},
+                            {"dtype", contents.stored},
                             {"prefix", contents.prefix}};
   header["checksums"] = {{"dtype", "U64"}, {"shape", {count}}, {"data_offsets", {0, table}}};
   header["rows"] = {{"dtype", std::string(contents.dtype)},
@@ -87,30 +90,43 @@ class PrefixMemory final : public PrefixStore {
   return safetensors_beginning(header);
 }
 
+[[nodiscard]] SOLO_INLINE SafetensorsFile open_prefix_file(const std::filesystem::path& path,
+                                                           std::string_view remedy) {
+  try {
+    return SafetensorsFile::open(path);
+  } catch (const FormatError& error) {
+    throw FormatError(error.id(), concat(error.what(), remedy));
+  }
+}
+
 /// The pieces that a file has room for; throws unless it is a cache of these contents.
 [[nodiscard]] SOLO_INLINE Index require_prefix_file(const std::filesystem::path& path,
                                                     const PrefixContents& contents) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
+  constexpr std::string_view kRemedy =
+      "; prefix_cache.rebuild (--prefix-cache-rebuild) replaces it";
+  const SafetensorsFile file = open_prefix_file(path, kRemedy);
   const auto& metadata = file.metadata();
   const auto field = [&](const std::string& key) -> const std::string& {
     const auto found = metadata.find(key);
     if (found != metadata.end()) return found->second;
     fail<FormatError>("prefix_cache.format", file.name(), ": expected a prefix cache, found no ",
-                      quoted(key), " in its metadata");
+                      quoted(key), " in its metadata", kRemedy);
   };
   if (field(kPrefixCacheKey) != kPrefixCacheVersion) {
     fail<FormatError>("prefix_cache.version", file.name(), ": expected format version ",
-                      kPrefixCacheVersion, ", found ", quoted(field(kPrefixCacheKey)));
+                      kPrefixCacheVersion, ", found ", quoted(field(kPrefixCacheKey)), kRemedy);
   }
   const auto require = [&](const std::string& key, const std::string& expected, std::string_view id,
                            std::string_view what) {
     if (field(key) == expected) return;
     fail<ConfigError>(id, file.name(), ": the prefix cache is of ", what, ": expected ",
-                      quoted(expected), ", found ", quoted(field(key)));
+                      quoted(expected), ", found ", quoted(field(key)), kRemedy);
   };
   require("base", contents.base, "prefix_cache.base", "another base model");
   require("data", contents.data, "prefix_cache.data",
           "other token ids (other data, or another tokenizer)");
+  require("dtype", contents.stored, "prefix_cache.dtype",
+          "a base whose weights are stored otherwise");
   require("prefix", contents.prefix, "prefix_cache.prefix", "another prefix");
   const TensorInfo* const checksums = file.find("checksums");
   const bool good = checksums != nullptr && checksums->shape.size() == 1 &&
@@ -138,19 +154,25 @@ class PrefixFile final : public PrefixStore {
   [[nodiscard]] bool has(Index piece) const override {
     return piece < capacity() && checksums_[static_cast<std::size_t>(piece)] != 0;
   }
-  void read(Index piece, std::span<std::byte> out) const override {
+  ~PrefixFile() override {
+    try {
+      flush();
+    } catch (const Error&) {  // those pieces are computed again
+    }
+  }
+  bool read(Index piece, std::span<std::byte> out) const override {
     file_->read_at(places_[static_cast<std::size_t>(piece)], out);
-    if (checksum(piece, out) == checksums_[static_cast<std::size_t>(piece)]) return;
-    fail<FormatError>("prefix_cache.checksum", file_->name(), ": piece ", piece, " of ", capacity(),
-                      " is damaged");
+    return checksum(piece, out) == checksums_[static_cast<std::size_t>(piece)];
   }
   void write(Index piece, std::span<const std::byte> bytes) override {
     if (!file_) create();
     const auto i = static_cast<std::size_t>(piece);
     file_->write_at(places_[i], bytes);
-    const std::uint64_t sum = checksum(piece, bytes);
-    file_->write_at(beginning_.size() + i * sizeof sum, std::as_bytes(std::span(&sum, 1)));
-    checksums_[i] = sum;
+    checksums_[i] = checksum(piece, bytes);
+    unflushed_.push_back(i);
+    unflushed_bytes_ += bytes.size();
+    const auto waited = std::chrono::steady_clock::now() - flushed_;
+    if (unflushed_bytes_ >= kFlushBytes || waited >= kFlushTime) flush();
   }
   [[nodiscard]] std::int64_t bytes() const override {
     std::int64_t bytes = 0;
@@ -159,6 +181,22 @@ class PrefixFile final : public PrefixStore {
   }
 
  private:
+  static constexpr std::size_t kFlushBytes = std::size_t{64} << 20U;
+  static constexpr std::chrono::seconds kFlushTime{5};
+
+  /// The checksums of pieces that are on the disk; a checksum that reached it before its piece
+  /// would be of damage.
+  void flush() {
+    if (unflushed_.empty()) return;
+    file_->sync();
+    for (const std::size_t i : unflushed_) {
+      file_->write_at(beginning_.size() + i * sizeof checksums_[i],
+                      std::as_bytes(std::span(&checksums_[i], 1)));
+    }
+    unflushed_.clear();
+    unflushed_bytes_ = 0;
+    flushed_ = std::chrono::steady_clock::now();
+  }
   /// Where the rows begin in a file of so many pieces.
   [[nodiscard]] static std::int64_t place(Index pieces, const std::string& beginning) {
     return static_cast<std::int64_t>(beginning.size() +
@@ -187,7 +225,8 @@ class PrefixFile final : public PrefixStore {
     if (count >= 0) set_places(count);
     if (count < 0 || found != beginning_ || file_->size() != size_) {
       fail<FormatError>("prefix_cache.format", file_->name(),
-                        ": the header of the prefix cache is damaged");
+                        ": the header of the prefix cache is damaged; prefix_cache.rebuild "
+                        "(--prefix-cache-rebuild) replaces it");
     }
     file_->read_at(beginning_.size(), std::as_writable_bytes(std::span(checksums_)));
   }
@@ -211,6 +250,9 @@ class PrefixFile final : public PrefixStore {
   std::optional<UpdateFile> file_;  // none until there is something to write
   std::string beginning_;
   std::vector<std::uint64_t> checksums_;
+  std::vector<std::size_t> unflushed_;  // pieces whose checksums are not in the file
+  std::size_t unflushed_bytes_ = 0;
+  std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
   std::vector<std::uint64_t> places_;
   std::uint64_t size_ = 0;
 };

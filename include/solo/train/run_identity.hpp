@@ -30,10 +30,19 @@ struct RunParts {
   const Dataset* valid = nullptr;
 };
 
-/// A JSON object of all that decides the numbers: the options (the number of steps only where the
-/// schedule depends on it), the model's and the adapter's configuration, fingerprints of base and
-/// data. Threads, the output folder, logging, evaluation and saving are left out, and so are the
-/// initial values of what trains: a checkpoint replaces them.
+/// "bfloat16" when the base's frozen matrices are stored so, which rounds what they are multiplied
+/// with too; else "full".
+template <Scalar T>
+[[nodiscard]] std::string storage_of_base(GPT2<T>& model);
+
+/// Version of the library and instruction set: what the last bits depend on besides.
+[[nodiscard]] std::string computed_by();
+
+/// A JSON object of all that decides the numbers: the options, the model's and the adapter's
+/// configuration, how the base is stored, fingerprints of base and data. The number of steps is not
+/// in it: a run may go on for longer, its schedule then stretched. Threads, the output folder,
+/// logging, evaluation and saving are left out, and so are the initial values of what trains: a
+/// checkpoint replaces them.
 template <Scalar T>
 [[nodiscard]] std::string run_identity(const RunParts<T>& parts);
 

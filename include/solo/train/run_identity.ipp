@@ -2,15 +2,18 @@
 #pragma once
 
 #include <solo/adapters/model_adapters.hpp>
+#include <solo/core/config.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/checksum.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/json_fields.hpp>
+#include <solo/kernels/table.hpp>
 #include <solo/train/run_identity.hpp>
 #include <solo/train/train_json.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -76,6 +79,18 @@ std::string frozen_fingerprint(GPT2<T>& model) {
 }
 
 template <Scalar T>
+std::string storage_of_base(GPT2<T>& model) {
+  const std::vector<Parameter<T>*> all = model.parameters();
+  const bool rounded =
+      std::any_of(all.begin(), all.end(), [](const auto* p) { return p->is_bfloat16(); });
+  return rounded ? "bfloat16" : "full";
+}
+
+SOLO_INLINE std::string computed_by() {
+  return concat("version ", SOLO_VERSION_STRING, " on ", to_string(active_isa()));
+}
+
+template <Scalar T>
 std::string run_identity(const RunParts<T>& parts) {
   Json run = detail::to_json(parts.options);
   for (const std::string_view name : detail::kHarmlessOptions) run.erase(std::string(name));
@@ -83,11 +98,8 @@ std::string run_identity(const RunParts<T>& parts) {
   if (parts.options.optimizer == AdamWVariant::torch) run.erase("optimizer");
   const bool plain = parts.options.recipe == Recipe::none;
   if (plain) run.erase("recipe");
-  const LrScheduler schedule = parts.options.lr_scheduler;
-  if (schedule != LrScheduler::constant || !plain) run["warmup_steps"] = parts.options.warmup_steps;
-  if (schedule == LrScheduler::linear || schedule == LrScheduler::cosine) {
-    run["max_steps"] = parts.plan.schedule_steps;
-  }
+  const bool warms_up = parts.options.lr_scheduler != LrScheduler::constant || !plain;
+  if (warms_up) run["warmup_steps"] = parts.options.warmup_steps;
   const PrefixCacheOptions& cache = parts.options.prefix_cache;
   if (cache.mode != PrefixCacheMode::off && cache.dtype == DType::bfloat16) {
     run["prefix_cache_dtype"] = "bfloat16";  // one in full changes nothing
@@ -98,6 +110,10 @@ std::string run_identity(const RunParts<T>& parts) {
   run["adapter_config"] =
       adapter.empty() ? Json(nullptr)
                       : parse_json(parts.model.adapter(adapter).config_json(""), "adapter_config");
+  // Which parts of c_attn train, which the configuration cannot say.
+  run["adapter_metadata"] =
+      adapter.empty() ? Json(nullptr) : Json(parts.model.adapter(adapter).metadata());
+  run["dtype"] = storage_of_base(parts.model);
   run["base_fingerprint"] = frozen_fingerprint(parts.model);
   run["train_data_fingerprint"] = fingerprint(parts.train);
   run["valid_data_fingerprint"] =
@@ -109,9 +125,12 @@ namespace detail {
 
 [[noreturn]] SOLO_INLINE void refuse_run(const std::string& where, const Json* stored,
                                          const Json* expected) {
-  fail<ConfigError>("checkpoint.run", where, ": the checkpoint's run has ",
-                    stored == nullptr ? "none" : describe(*stored), ", this run ",
-                    expected == nullptr ? "none" : describe(*expected));
+  fail<ConfigError>(
+      "checkpoint.run", where, ": the checkpoint's run has ",
+      stored == nullptr ? "none" : describe(*stored), ", this run ",
+      expected == nullptr ? "none" : describe(*expected),
+      "; a run goes on with the same (epochs and max_steps may differ): give that, or "
+      "start anew in another folder");
 }
 
 SOLO_INLINE void require_equal(const Json& stored, const Json& expected, const std::string& where,
@@ -147,6 +166,7 @@ SOLO_INLINE void require_same_run(const std::string& stored, const std::string& 
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                             \
   template std::string frozen_fingerprint<T>(GPT2<T>&); \
+  template std::string storage_of_base<T>(GPT2<T>&);    \
   template std::string run_identity<T>(const RunParts<T>&)
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

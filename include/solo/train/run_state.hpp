@@ -46,9 +46,12 @@ struct RunState {
   std::optional<double> best_metric = {};  ///< lowest eval_loss
   std::int64_t best_step = 0;
   std::int64_t worse_evaluations = 0;  ///< in a row, since the best
+  std::int64_t schedule_steps = 0;     ///< of the learning rate, when it was saved
+  std::string computed_by = {};        ///< version and instruction set, when it was saved
   std::vector<LogEntry> log_history = {};
 
-  /// One line of JSON that from_json() reads back to the bit.
+  /// One line of JSON that from_json() reads back to the bit: all but log_history, which has no
+  /// limit.
   [[nodiscard]] std::string to_json() const;
   /// Throws FormatError "json.…" naming `source` and the field: every field must be there.
   [[nodiscard]] static RunState from_json(const std::string& text, const std::string& source);

@@ -4,7 +4,6 @@
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/train/run_state.hpp>
-#include <solo/train/train_json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -38,20 +37,6 @@ SOLO_INLINE TrainSums read_sums(const JsonFields& fields) {
           .examples = fields.integer("examples", {.min = 0})};
 }
 
-SOLO_INLINE LogEntry read_log_entry(const JsonFields& fields) {
-  fields.reject_unknown_keys({"step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss"});
-  const auto number = [&fields](std::string_view key) -> std::optional<double> {
-    if (!fields.has(key)) return std::nullopt;
-    return fields.number(key);
-  };
-  return {.step = fields.integer("step", {.min = 0}),
-          .epoch = fields.number("epoch"),
-          .loss = number("loss"),
-          .learning_rate = number("learning_rate"),
-          .grad_norm = number("grad_norm"),
-          .eval_loss = number("eval_loss")};
-}
-
 }  // namespace detail
 
 SOLO_INLINE std::string RunState::to_json() const {
@@ -67,8 +52,8 @@ SOLO_INLINE std::string RunState::to_json() const {
   out["best_metric"] = detail::to_json(best_metric);
   out["best_step"] = best_step;
   out["worse_evaluations"] = worse_evaluations;
-  out["log_history"] = Json::array();
-  for (const LogEntry& entry : log_history) out["log_history"].push_back(detail::to_json(entry));
+  out["schedule_steps"] = schedule_steps;
+  out["computed_by"] = computed_by;
   return dump_line(out);
 }
 
@@ -77,7 +62,7 @@ SOLO_INLINE RunState RunState::from_json(const std::string& text, const std::str
   const JsonFields fields(json, source);
   fields.reject_unknown_keys({"step", "learning_rate", "grad_norm", "all", "since_log", "evaluated",
                               "eval_loss", "initial_eval_loss", "best_metric", "best_step",
-                              "worse_evaluations", "log_history"});
+                              "worse_evaluations", "schedule_steps", "computed_by"});
   RunState state;
   state.step = fields.integer("step", {.min = 1});
   state.learning_rate = fields.number("learning_rate");
@@ -92,11 +77,8 @@ SOLO_INLINE RunState RunState::from_json(const std::string& text, const std::str
   state.best_metric = detail::optional_number(fields, "best_metric");
   state.best_step = fields.integer("best_step", {.min = 0, .max = state.step});
   state.worse_evaluations = fields.integer("worse_evaluations", {.min = 0});
-  const Json& history = fields.value("log_history");
-  if (!history.is_array()) fields.refuse("log_history", "a list");
-  for (const Json& entry : history) {
-    state.log_history.push_back(detail::read_log_entry(JsonFields(entry, source, "log_history")));
-  }
+  state.schedule_steps = fields.integer("schedule_steps", {.min = 0});
+  state.computed_by = fields.string("computed_by");
   return state;
 }
 

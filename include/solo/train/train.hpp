@@ -6,7 +6,9 @@
 #include <solo/train/checkpoint.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
 #include <solo/train/link_log.hpp>
+#include <solo/train/log_rows.hpp>
 #include <solo/train/lora_e2e.hpp>
+#include <solo/train/make_optimizer.hpp>
 #include <solo/train/memory_forecast.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>

@@ -65,7 +65,8 @@ std::vector<Parameter<T>*> require_trainable(GPT2<T>& model) {
   if (parameters.empty()) {
     fail<ConfigError>("train.nothing", "nothing to train: ",
                       model.adapter_names().empty()
-                          ? "all parameters of the model are frozen"
+                          ? "all parameters of the model are frozen (a base of frozen_dtype "
+                            "bfloat16 is: add an adapter, or load it as float32)"
                           : "the base is frozen and no adapter with trainable tensors is active");
   }
   return parameters;

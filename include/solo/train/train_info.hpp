@@ -51,6 +51,7 @@ struct ResumeInfo {
   std::filesystem::path checkpoint = {};
   std::int64_t step = 0;                  ///< finished when it was saved
   std::vector<std::string> skipped = {};  ///< why newer checkpoints were not taken, a line each
+  std::vector<std::string> notes = {};    ///< what is otherwise than when it was saved, a line each
 };
 
 /// What Trainer::train did.
@@ -69,9 +70,10 @@ struct TrainResult {
   /// Over all steps of this call but the first two, from a batch in memory to updated weights; none
   /// for two or fewer steps.
   std::optional<double> examples_per_second = {};
-  std::optional<double> tokens_per_second = {};      ///< rows computed
-  std::int64_t peak_rss_bytes = 0;                   ///< of the process so far; 0: unknown
-  Index trainable = 0;                               ///< numbers that were trained
+  std::optional<double> tokens_per_second = {};  ///< rows computed
+  std::int64_t peak_rss_bytes = 0;               ///< of the process so far; 0: unknown
+  Index trainable = 0;                           ///< numbers that were trained
+  bool locked = true;  ///< false: the file system of output_dir has no locks
   std::optional<PrefixCacheInfo> prefix_cache = {};  ///< with a prefix cache
 };
 

@@ -3,6 +3,7 @@
 /// The files a training run leaves in its output folder, with the Hugging Face Trainer's fields.
 #pragma once
 
+#include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
 #include <solo/train/train_info.hpp>
 #include <solo/train/trainer_options.hpp>
@@ -11,7 +12,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
@@ -29,11 +29,11 @@ struct TrainerState {
   std::optional<double> best_metric = {};  ///< lowest eval_loss; none when it is not asked for
   std::int64_t best_global_step = 0;
   std::string best_model_checkpoint = {};
-  std::vector<LogEntry> log_history = {};
-
-  /// The text of a trainer_state.json.
-  [[nodiscard]] std::string to_json() const;
 };
+
+/// Writes a trainer_state.json with these entries, one in memory at a time.
+void write_trainer_state(AtomicFile& file, const TrainerState& state,
+                         std::span<const LogEntry> log_history);
 
 /// One line of log.jsonl, without the newline.
 [[nodiscard]] std::string to_json_line(const LogEntry& entry);
@@ -43,8 +43,8 @@ struct TrainerState {
 /// field of it is an option already.
 [[nodiscard]] std::string training_args_json(const TrainerOptions& options);
 
-/// Writes log.jsonl line by line, and the other two files. The folder and training_args.json come
-/// with open(); nothing is written when output_dir is empty.
+/// Writes log.jsonl line by line, and in the end the other two files: until then those of an older
+/// run stay with its result. Nothing is written when output_dir is empty.
 class TrainLog {
  public:
   /// Touches no file. Throws as training_args_json.
@@ -54,8 +54,9 @@ class TrainLog {
   void open(std::span<const LogEntry> history = {});
   /// Adds a line, flushed. Opens if need be.
   void write(const LogEntry& entry);
-  /// Replaces trainer_state.json. Opens if need be.
-  void write_state(const TrainerState& state);
+  /// Adds training_args.json and trainer_state.json to a result.
+  void finish(AtomicFolder& files, const TrainerState& state,
+              std::span<const LogEntry> history) const;
 
  private:
   std::filesystem::path folder_;

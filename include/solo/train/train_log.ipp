@@ -7,13 +7,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include <string_view>
+
 namespace solo::inline SOLO_ABI {
 
 SOLO_INLINE std::string to_json_line(const LogEntry& entry) {
   return dump_line(detail::to_json(entry));
 }
 
-SOLO_INLINE std::string TrainerState::to_json() const {
+SOLO_INLINE void write_trainer_state(AtomicFile& file, const TrainerState& state,
+                                     std::span<const LogEntry> log_history) {
+  const auto& [epoch, global_step, max_steps, num_train_epochs, logging_steps, eval_steps,
+               train_batch_size, num_input_tokens_seen, save_steps, best_metric, best_global_step,
+               best_model_checkpoint] = state;
   Json out = Json::object();
   out["epoch"] = epoch;
   out["global_step"] = global_step;
@@ -29,7 +35,6 @@ SOLO_INLINE std::string TrainerState::to_json() const {
   out["best_model_checkpoint"] =
       best_model_checkpoint.empty() ? Json(nullptr) : Json(best_model_checkpoint);
   out["log_history"] = Json::array();
-  for (const LogEntry& entry : log_history) out["log_history"].push_back(detail::to_json(entry));
   // What transformers' TrainerState has besides, with the values of a run that uses none of it.
   out["total_flos"] = 0;
   out["trial_name"] = nullptr;
@@ -38,7 +43,25 @@ SOLO_INLINE std::string TrainerState::to_json() const {
   out["is_world_process_zero"] = true;
   out["is_hyper_param_search"] = false;
   out["stateful_callbacks"] = Json::object();
-  return dump_sorted(out) + "\n";
+  const std::string text = dump_sorted(out) + "\n";
+  constexpr std::string_view kEmpty = "\"log_history\": [";
+  const std::size_t at = text.find(kEmpty) + kEmpty.size();
+  file.write(std::string_view(text).substr(0, at));
+  constexpr std::size_t kPiece = 1U << 16U;
+  std::string piece;
+  for (const LogEntry& entry : log_history) {
+    piece += &entry == log_history.data() ? "\n    " : ",\n    ";
+    for (const char c : dump_sorted(detail::to_json(entry))) {
+      piece += c;
+      if (c == '\n') piece += "    ";
+    }
+    if (piece.size() < kPiece) continue;
+    file.write(piece);
+    piece.clear();
+  }
+  if (!log_history.empty()) piece += "\n  ";
+  file.write(piece);
+  file.write(std::string_view(text).substr(at));
 }
 
 SOLO_INLINE std::string training_args_json(const TrainerOptions& options) {
@@ -66,10 +89,9 @@ SOLO_INLINE void TrainLog::open(std::span<const LogEntry> history) {
   if (folder_.empty() || lines_) return;
   make_directories(folder_);
   remove_stale_temporaries(folder_);
-  write_file_atomically(folder_ / "training_args.json", training_args_);
-  std::string text;
-  for (const LogEntry& entry : history) text += to_json_line(entry) + '\n';
-  write_file_atomically(folder_ / "log.jsonl", text);
+  AtomicFile lines(folder_ / "log.jsonl");
+  for (const LogEntry& entry : history) lines.write(to_json_line(entry) + '\n');
+  lines.commit();
   lines_.emplace(folder_ / "log.jsonl");
 }
 
@@ -78,9 +100,10 @@ SOLO_INLINE void TrainLog::write(const LogEntry& entry) {
   if (lines_) lines_->write_line(to_json_line(entry));
 }
 
-SOLO_INLINE void TrainLog::write_state(const TrainerState& state) {
-  open();
-  if (!folder_.empty()) write_file_atomically(folder_ / "trainer_state.json", state.to_json());
+SOLO_INLINE void TrainLog::finish(AtomicFolder& files, const TrainerState& state,
+                                  std::span<const LogEntry> history) const {
+  files.write("training_args.json", training_args_);
+  write_trainer_state(files.add("trainer_state.json"), state, history);
 }
 
 }  // namespace solo::inline SOLO_ABI

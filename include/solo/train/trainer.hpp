@@ -3,6 +3,7 @@
 /// The training loop: batches, accumulation, AdamW, schedule, evaluation, logs, callbacks.
 #pragma once
 
+#include <solo/io/atomic_folder.hpp>
 #include <solo/nn/gpt2.hpp>
 #include <solo/train/train_info.hpp>
 #include <solo/train/trainer_options.hpp>
@@ -46,10 +47,10 @@ template <class Info, class F>
 /// Trains what trains in a model: its active adapter, or all of it when there is none.
 ///
 /// Batches, dropout and results are pure functions of model, data and options: the same bits at
-/// each run, on any number of threads. With `output_dir` it writes trainer_state.json, log.jsonl
-/// and training_args.json there, with `save_steps` checkpoints too, and nothing before the first
-/// step is known to be finite; saving the adapter or model is the caller's. The model must outlive
-/// the trainer and stay where it is.
+/// each run, on any number of threads. With `output_dir` it writes log.jsonl there, with
+/// `save_steps` checkpoints too, and nothing before the first step is known to be finite; at the
+/// end trainer_state.json and training_args.json, together with what on_save() adds, such as the
+/// adapter or the model. The model must outlive the trainer and stay where it is.
 template <Scalar T>
 class Trainer {
  public:
@@ -87,20 +88,32 @@ class Trainer {
     return *this;
   }
 
+  /// Calls f(AtomicFolder&) at the end of a run with an output_dir, to add the files of its result:
+  /// they replace those of an older run together with trainer_state.json and training_args.json,
+  /// all or none. A run that fails leaves the older result whole.
+  template <class F>
+  Trainer& on_save(F&& f) {
+    on_save_.push_back(std::forward<F>(f));
+    return *this;
+  }
+
   /// Trains, a fresh optimizer each time; `valid` is evaluated as the options say and at the end.
+  /// The end token of the training texts becomes one of the model's (GPT2::align_end_token).
   /// Throws before anything is changed or written: ConfigError when nothing trains
   /// ("train.nothing") or is scored ("loss.labels"), ShapeError for ids beyond the vocabulary
   /// ("ids.range") or sequences longer than n_positions ("sequence.length"). NumericError
   /// ("numeric.loss", "numeric.gradient") names step and tensor when a loss or gradient is not
   /// finite, or its square is beyond T; the model then is as after the step before.
   /// "numeric.parameter": an update made a parameter infinite or NaN, and the model keeps it; the
-  /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written. With a
-  /// prefix cache as PrefixCache does.
+  /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written, or when
+  /// another run holds the output folder ("io.busy"). With a prefix cache as PrefixCache does.
+  /// While it runs the model's adapters are held (GPT2::hold_adapters).
   ///
   /// With `resume` it goes on from the newest checkpoint that can be read, whatever the trained
-  /// tensors hold now, and ends with the bits of a run that was never stopped. Throws as
-  /// CheckpointKeeper::resume; without it ConfigError ("checkpoint.exists") when the output folder
-  /// has checkpoints.
+  /// tensors hold now, and ends with the bits of a run that was never stopped. Asked for more steps
+  /// than the checkpoint's run, or fewer, each further step has the rate of the new number. Throws
+  /// as CheckpointKeeper::resume; without it ConfigError ("checkpoint.exists") when the output
+  /// folder has checkpoints.
   TrainResult train(const Dataset& train);
   TrainResult train(const Dataset& train, const Dataset& valid);
 
@@ -123,6 +136,7 @@ class Trainer {
   std::vector<detail::Callback<LogEntry>> on_log_;
   std::vector<detail::Callback<EvalInfo>> on_eval_;
   std::vector<detail::Callback<ResumeInfo>> on_resume_;
+  std::vector<std::function<void(AtomicFolder&)>> on_save_;
   std::atomic<bool> stop_ = false;
 };
 

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <solo/data/dataset.hpp>
+#include <solo/io/folder_lock.hpp>
 #include <solo/optim/adamw.hpp>
 #include <solo/optim/clip.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/make_optimizer.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>
 #include <solo/train/run_batches.hpp>
+#include <solo/train/run_identity.hpp>
 #include <solo/train/run_state.hpp>
 #include <solo/train/train_check.hpp>
 #include <solo/train/train_log.hpp>
@@ -20,26 +23,6 @@
 
 namespace solo::inline SOLO_ABI {
 
-namespace detail {
-
-template <Scalar T>
-[[nodiscard]] AdamW<T> make_optimizer(const TrainerOptions& options,
-                                      const std::vector<Parameter<T>*>& parameters,
-                                      const std::shared_ptr<ThreadPool>& pool) {
-  const bool decay_all = options.optimizer == AdamWVariant::lora_nlg;
-  return AdamW<T>(make_param_groups(parameters, {.weight_decay = options.weight_decay,
-                                                 .decay_all = decay_all,
-                                                 .lr_multipliers = options.lr_multipliers}),
-                  {.variant = options.optimizer,
-                   .learning_rate = options.learning_rate,
-                   .beta1 = options.adam_beta1,
-                   .beta2 = options.adam_beta2,
-                   .epsilon = options.adam_epsilon,
-                   .pool = pool});
-}
-
-}  // namespace detail
-
 /// One call of train().
 template <Scalar T>
 class Trainer<T>::Run {
@@ -48,6 +31,7 @@ class Trainer<T>::Run {
       : trainer_(trainer),
         options_(trainer.options_),
         model_(trainer.model_),
+        hold_(model_.hold_adapters()),
         valid_(valid),
         batches_(train, options_),
         log_(options_),
@@ -229,9 +213,10 @@ class Trainer<T>::Run {
 
   void save() {
     open_log();
+    state_.schedule_steps = plan_.schedule_steps;
+    state_.computed_by = computed_by();
     keeper_.save(state_);
     saved_ = state_.step;
-    log_.write_state(trainer_state());
   }
   void open_log() { log_.open(state_.log_history); }
 
@@ -305,8 +290,17 @@ class Trainer<T>::Run {
             .best_metric = state_.best_metric,
             .best_global_step = state_.best_step,
             .best_model_checkpoint =
-                state_.best_metric ? keeper_.file_of(state_.best_step).string() : "",
-            .log_history = state_.log_history};
+                state_.best_metric ? keeper_.file_of(state_.best_step).string() : ""};
+  }
+
+  /// The files of the result, together.
+  void save_result() {
+    if (options_.output_dir.empty()) return;
+    open_log();
+    AtomicFolder files(options_.output_dir);
+    for (const auto& add : trainer_.on_save_) add(files);
+    log_.finish(files, trainer_state(), state_.log_history);
+    files.commit();
   }
 
   void finish(TrainResult& result) {
@@ -328,8 +322,7 @@ class Trainer<T>::Run {
     }
     for (const Parameter<T>* p : parameters_) result.trainable += p->size();
     if (prefix_cache_) result.prefix_cache = prefix_cache_->info();
-    open_log();
-    log_.write_state(trainer_state());
+    save_result();
     result.peak_rss_bytes = peak_rss_bytes();
   }
 
@@ -338,6 +331,7 @@ class Trainer<T>::Run {
   Trainer& trainer_;
   const TrainerOptions& options_;
   GPT2<T>& model_;
+  AdapterHold hold_;
   const Dataset* valid_;
   RunBatches batches_;
   TrainLog log_;
@@ -386,7 +380,12 @@ TrainResult Trainer<T>::start(const Dataset& train, const Dataset* valid) {
     fail<ConfigError>("train.options",
                       "early_stopping and load_best_model_at_end: need validation data");
   }
-  return Run(*this, train, valid).run();
+  std::optional<FolderLock> lock;
+  if (!options_.output_dir.empty()) lock.emplace(options_.output_dir);
+  if (train.eos_token_id() >= 0) model_.align_end_token(train.eos_token_id());
+  TrainResult result = Run(*this, train, valid).run();
+  result.locked = !lock || lock->held();
+  return result;
 }
 
 #if !SOLO_HEADER_ONLY

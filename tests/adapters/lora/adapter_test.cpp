@@ -376,7 +376,8 @@ TEST_CASE("A file that does not fit its configuration is refused", "[lora]") {
                             {"adapter_config.json", "q_proj"});
   check_throws<ConfigError>(load("lora_alpha", 1e308), "config.range",
                             {"adapter_config.json", "lora_alpha", "1e+308"});
-  check_throws<ConfigError>(load("eva_config", Json::object()), "lora.unsupported", {"eva_config"});
+  check_throws<ConfigError>(load("kasa_config", Json::object()), "lora.unsupported",
+                            {"kasa_config"});
   CHECK(model.adapter_names().empty());
   CHECK(load("revision", "main")() == 0);
 }

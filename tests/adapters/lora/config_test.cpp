@@ -269,7 +269,7 @@ TEST_CASE("peft's configuration is read, strictly", "[lora]") {
   CHECK(from_text(R"({"layers_to_transform": 2})").layers_to_transform == std::vector<Index>{2});
   CHECK(from_text(R"({"layers_to_transform": [], "layers_pattern": ""})")
             .layers_to_transform.empty());
-  CHECK(from_text(R"({"init_lora_weights": "pissa", "revision": "main", "peft_version": "9",
+  CHECK(from_text(R"({"init_lora_weights": "orthogonal", "revision": "main", "peft_version": "9",
                       "auto_mapping": {"a": 1}, "base_model_name_or_path": null,
                       "fan_in_fan_out": false, "inference_mode": false, "task_type": null})")
             .r == 8);
@@ -279,25 +279,35 @@ TEST_CASE("peft's configuration is read, strictly", "[lora]") {
   CHECK(order.alpha_pattern == std::vector<std::pair<std::string, double>>{{"z", 1.5}});
   CHECK(order.lora_alpha == 0.5);
 
-  for (const std::string text :
-       {R"({"lora_aplha": 3})", R"({"enable_lora": null})", R"({"runtime_config": {}})"}) {
-    check_throws<FormatError>([&] { return from_text(text); }, "json.unknown_key",
-                              {"adapter_config.json"});
+  for (const std::string key : {"lora_aplha", "enable_lora", "some_later_option"}) {
+    for (const std::string nothing : {"null", "false", "{}", "[]"}) {
+      CHECK(from_text(concat("{\"", key, "\": ", nothing, "}")).r == 8);
+    }
+    for (const std::string something : {"3", "0", "true", "[false]", "\"\""}) {
+      check_throws<FormatError>(
+          [&] { return from_text(concat("{\"", key, "\": ", something, "}")); }, "json.unknown_key",
+          {"adapter_config.json", key});
+    }
   }
+  CHECK(from_text(R"({"merge_weights": true, "runtime_config": {"ephemeral_gpu_offload": false},
+                      "loftq_config": null, "eva_config": {"rho": 2.0}, "corda_config": {},
+                      "init_lora_weights": "eva", "megatron_core": "other", "use_rslora": null,
+                      "qalora_group_size": 32, "use_qalora": null, "use_dora": null})")
+            .start == LoraStart::plain);
+  CHECK(from_text(R"({"init_lora_weights": "pissa"})").start == LoraStart::pissa);
+  CHECK(from_text(R"({"init_lora_weights": "OLoRA"})").start == LoraStart::olora);
+  check_throws<ConfigError>([] { return from_text(R"({"loftq_config": {"loftq_bits": 4}})"); },
+                            "lora.start", {"loftq_config", "merge_and_unload"});
+  check_throws<FormatError>([] { return from_text(R"({"base_model_name_or_path": 7})"); },
+                            "json.type", {"base_model_name_or_path", "7"});
   const std::vector<std::pair<std::string, std::string>> unsupported = {
       {"alora_invocation_tokens", "[1]"},
       {"arrow_config", "{}"},
-      {"corda_config", "{}"},
       {"ensure_weight_tying", "true"},
-      {"eva_config", R"({"rho": 2.0})"},
       {"kasa_config", "{}"},
       {"layer_replication", "[[0, 2]]"},
-      {"loftq_config", R"({"bits": 4})"},
-      {"lora_ga_config", "{}"},
       {"megatron_config", "{}"},
-      {"megatron_core", R"("other")"},
       {"monteclora_config", "{}"},
-      {"qalora_group_size", "32"},
       {"target_parameters", R"(["a"])"},
       {"trainable_token_indices", "[3]"},
       {"use_bdlora", "{}"},

@@ -230,7 +230,10 @@ TEST_CASE("Bad adapter_config.json files are refused", "[solo]") {
   const auto bad = [&](const std::string& field) {
     return [=] { return parse("{\"peft_type\": \"SOLO\", " + field + "}"); };
   };
+  CHECK(bad(R"("later": null, "old": false, "some": {}, "other": [])")() == SoloConfig::paper());
   check_throws<FormatError>(bad(R"("rank": 4)"), "json.unknown_key", {file, "rank"});
+  check_throws<ConfigError>(bad(R"("task_type": "SEQ_CLS")"), "adapter.task_type",
+                            {file, "'SEQ_CLS'"});
   check_throws<FormatError>(bad(R"("seed": 4)"), "json.unknown_key", {file, "seed"});
   check_throws<FormatError>(bad(R"("r": "4")"), "json.type", {file, "r", "'4'"});
   check_throws<FormatError>(bad(R"("r": 4.0)"), "json.type", {file, "r", "4.0"});

@@ -125,6 +125,9 @@ TEST_CASE("Configurations of selections are read, strictly", "[tuning]") {
   CHECK(from_text<BitFitConfig>(BitFitConfig{}.to_json("")).to_json("") ==
         BitFitConfig{}.to_json(""));
 
+  const std::string nothing = R"({"later": null, "old": false, "some": {}, "other": []})";
+  CHECK(from_text<BitFitConfig>(nothing).to_json("") == BitFitConfig{}.to_json(""));
+  CHECK(from_text<LayerNormConfig>(nothing).to_json("") == LayerNormConfig{}.to_json(""));
   check_throws<FormatError>([] { return from_text<BitFitConfig>(R"({"target_modules": ["x"]})"); },
                             "json.unknown_key", {"target_modules"});
   check_throws<FormatError>([] { return from_text<LayerNormConfig>(R"({"r": 8})"); },

@@ -12,6 +12,7 @@
 #include <solo/nn/gpt2.hpp>
 #include <solo/nn/hooks.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ class LoraAdapter final : public LinearAdapter<T> {
     return file_config_.to_json(base_model);
   }
   [[nodiscard]] bool ignores(std::string_view name) const override { return config_.ignores(name); }
+  /// The parts of c_attn it is of, which the configuration of a file cannot say.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const override;
+  void import_metadata(const std::map<std::string, std::string>& metadata) override;
   [[nodiscard]] std::vector<FileTensor<T>> export_tensors(FileContent content) override;
   void import_tensors(std::vector<FileTensor<T>> tensors) override;
 
@@ -95,6 +99,7 @@ class LoraAdapter final : public LinearAdapter<T> {
 
   LoraConfig config_;
   LoraConfig file_config_;
+  std::vector<std::string> parts_;  // the target modules, if parts of c_attn are among them
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Layer*> by_site_;
   std::vector<std::unique_ptr<Copy>> copies_;
@@ -110,5 +115,6 @@ template <Scalar T>
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY
-#include <solo/adapters/lora/adapter.ipp>  // IWYU pragma: keep
+#include <solo/adapters/lora/adapter.ipp>         // IWYU pragma: keep
+#include <solo/adapters/lora/adapter_tables.ipp>  // IWYU pragma: keep
 #endif

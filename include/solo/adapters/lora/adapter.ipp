@@ -145,9 +145,16 @@ void LoraAdapter<T>::Layer::keep_parts(const std::array<bool, 3>& parts, bool rs
 
 template <Scalar T>
 LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : config_(config) {
+  if (config.start != LoraStart::plain) {
+    fail<ConfigError>("lora.start", "start: expected plain, found ", to_string(config.start),
+                      "; load_adapter makes such an adapter of a file a plain one");
+  }
   const GPT2Config& base = model.config();
   const detail::LoraPlan plan = detail::plan_lora(config_, base);
   file_config_ = detail::peft_form(config_, plan, base);
+  const bool sliced = std::any_of(plan.sites.begin(), plan.sites.end(),
+                                  [](const detail::LoraSite& site) { return site.sliced(); });
+  if (sliced && !config_.target_modules.is_regex()) parts_ = config_.target_modules.names();
   by_site_.assign(static_cast<std::size_t>(base.n_layer) * kLinearsPerBlock, nullptr);
   for (const detail::LoraSite& site : plan.sites) {
     layers_.push_back(std::make_unique<Layer>(site, config_));
@@ -159,27 +166,6 @@ LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : co
     detail::copy_base(model, copy.base, copies_.back()->parameter);
   }
   add_tables(plan, model);
-}
-
-template <Scalar T>
-void LoraAdapter<T>::add_tables(const detail::LoraPlan& plan, const GPT2<T>& model) {
-  for (const detail::LoraRows& rows : plan.rows) {
-    rows_.push_back(std::make_unique<Rows>(Rows{rows, Parameter<T>(rows.name, rows.shape())}));
-    const Operand<T> table = detail::base_parameter(model, rows.bases.front()).operand();
-    const MatrixView<T> to = rows_.back()->parameter.value().matrix();
-    for (Index i = 0; i < to.rows; ++i) {
-      table.copy_row(rows.rows[static_cast<std::size_t>(i)], to.row(i));
-    }
-  }
-  for (const detail::LoraTable& table : plan.tables) {
-    tables_.push_back(std::make_unique<Table>(
-        Table{table, Parameter<T>(table.names.front(), table.shape, PackOrder::transposed)}));
-    const bool head = table.names.front().starts_with("lm_head.");
-    Parameter<T>& parameter = tables_.back()->parameter;
-    detail::copy_base(model, head ? "lm_head.weight" : "wte.weight", parameter);
-    parameter.set_requires_grad(false);
-    parameter.pack();
-  }
 }
 
 template <Scalar T>
@@ -197,8 +183,32 @@ void LoraAdapter<T>::keep_parts(const std::vector<std::string>& target_modules) 
     const auto parts = detail::c_attn_parts(target_modules, layer->plan.module);
     if (std::any_of(parts.begin(), parts.end(), [](bool part) { return part; })) {
       layer->keep_parts(parts, config_.use_rslora);
+      parts_ = target_modules;
     }
   }
+}
+
+template <Scalar T>
+std::map<std::string, std::string> LoraAdapter<T>::metadata() const {
+  if (parts_.empty()) return {};
+  std::string names;
+  for (const std::string& name : parts_) names += concat(names.empty() ? "" : ",", name);
+  return {{std::string(LoraConfig::kPartsKey), std::move(names)}};
+}
+
+template <Scalar T>
+void LoraAdapter<T>::import_metadata(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(std::string(LoraConfig::kPartsKey));
+  if (found == metadata.end()) return;
+  std::vector<std::string> names(1);
+  for (const char c : found->second) {
+    if (c == ',') {
+      names.emplace_back();
+    } else {
+      names.back() += c;
+    }
+  }
+  keep_parts(names);
 }
 
 template <Scalar T>
@@ -333,28 +343,6 @@ std::vector<FileTensor<T>> LoraAdapter<T>::export_tensors(FileContent content) {
     }
   });
   return result;
-}
-
-template <Scalar T>
-void LoraAdapter<T>::take_tables(std::vector<FileTensor<T>>& tensors) const {
-  for (const auto& table : tables_) {
-    const std::vector<std::string>& names = table->plan.names;
-    const auto first = std::find_if(tensors.begin(), tensors.end(), [&](const FileTensor<T>& t) {
-      return t.name == names.front();
-    });
-    for (std::size_t i = 1; i < names.size(); ++i) {
-      const auto other = std::find_if(tensors.begin(), tensors.end(),
-                                      [&](const FileTensor<T>& t) { return t.name == names[i]; });
-      if (first == tensors.end() || other == tensors.end()) return;  // named by import_tensors
-      const auto a = std::as_const(first->value).span();
-      const auto b = std::as_const(other->value).span();
-      if (!std::equal(a.begin(), a.end(), b.begin(), b.end())) {
-        fail<ConfigError>("lora.tables", names.front(), " and ", names[i], " differ, but the base ",
-                          "ties its embedding and head (tie_word_embeddings)");
-      }
-      tensors.erase(other);
-    }
-  }
 }
 
 template <Scalar T>

@@ -26,6 +26,12 @@ enum class LoraBias { none, all, lora_only };
 /// Throws ConfigError ("config.value") for another text, the message beginning with `where`.
 [[nodiscard]] LoraBias lora_bias_from(std::string_view text, std::string_view where = "bias");
 
+/// What the start of training did to the base: PiSSA (Meng et al. 2024) and OLoRA (Büyükakyüz 2024)
+/// take a part of each weight out of it and into the adapter.
+enum class LoraStart { plain, pissa, olora };
+/// "plain", "pissa" or "olora".
+[[nodiscard]] std::string_view to_string(LoraStart start) noexcept;
+
 /// Low-rank adaptation (Hu et al. 2021) of the linear layers of the blocks: y += s · drop(x) AᵀBᵀ,
 /// s = lora_alpha / r. Fields mean what they mean in peft 0.21; one more target is known:
 /// "c_attn.q", "c_attn.k" and "c_attn.v" adapt parts of c_attn as LoRA's own code does, r rows of A
@@ -44,9 +50,12 @@ struct LoraConfig {
   std::vector<Index> layers_to_transform = {};   ///< empty: all; for a list of targets only
   std::vector<std::string> layers_pattern = {};  ///< name of the list of blocks: "h"
   LoraBias bias = LoraBias::none;
-  bool lora_bias = false;                         ///< a bias in B, multiplied by s
-  bool use_dora = false;                          ///< weight-decomposed (Liu et al. 2024)
-  bool init_lora_weights = true;                  ///< B zero; false: B random like A
+  bool lora_bias = false;         ///< a bias in B, multiplied by s
+  bool use_dora = false;          ///< weight-decomposed (Liu et al. 2024)
+  bool init_lora_weights = true;  ///< B zero; false: B random like A
+  /// Of an adapter in a file. load_adapter makes it a plain one, of twice the rank, that means the
+  /// same on the base as it is; a new adapter cannot begin so.
+  LoraStart start = LoraStart::plain;
   std::vector<std::string> modules_to_save = {};  ///< modules that train in full, as copies
   /// Tokens whose rows train and nothing else of their tables, by module: "wte", "lm_head". A plain
   /// list in peft's file is that of "wte". In a tied model they are the head's rows too, unless the
@@ -61,6 +70,8 @@ struct LoraConfig {
 
   /// What the names in a file begin with.
   static constexpr std::string_view kFilePrefix = "base_model.model.";
+  /// Where the tensors' metadata name the parts of c_attn that the adapter is of.
+  static constexpr std::string_view kPartsKey = "solo_target_modules";
 
   /// Reads peft's adapter_config.json. Throws FormatError or ConfigError naming the key.
   [[nodiscard]] static LoraConfig from_json(const JsonFields& fields);

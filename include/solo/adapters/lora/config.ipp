@@ -28,6 +28,18 @@ SOLO_INLINE std::string_view to_string(LoraBias bias) noexcept {
   return "unknown";
 }
 
+SOLO_INLINE std::string_view to_string(LoraStart start) noexcept {
+  switch (start) {
+    case LoraStart::plain:
+      return "plain";
+    case LoraStart::pissa:
+      return "pissa";
+    case LoraStart::olora:
+      return "olora";
+  }
+  return "unknown";
+}
+
 SOLO_INLINE LoraBias lora_bias_from(std::string_view text, std::string_view where) {
   for (const LoraBias bias : {LoraBias::none, LoraBias::all, LoraBias::lora_only}) {
     if (to_string(bias) == text) return bias;
@@ -38,7 +50,7 @@ SOLO_INLINE LoraBias lora_bias_from(std::string_view text, std::string_view wher
 
 namespace detail {
 
-/// Keys of peft 0.21 that only this value is known for.
+/// Keys of peft 0.21 that are known for null and this value only.
 struct LoraFixedKey {
   std::string_view key;
   std::string_view value;  ///< JSON
@@ -47,17 +59,11 @@ struct LoraFixedKey {
 [[nodiscard]] inline std::span<const LoraFixedKey> lora_fixed_keys() {
   static constexpr std::array kKeys = {LoraFixedKey{"alora_invocation_tokens", "null"},
                                        LoraFixedKey{"arrow_config", "null"},
-                                       LoraFixedKey{"corda_config", "null"},
                                        LoraFixedKey{"ensure_weight_tying", "false"},
-                                       LoraFixedKey{"eva_config", "null"},
                                        LoraFixedKey{"kasa_config", "null"},
                                        LoraFixedKey{"layer_replication", "null"},
-                                       LoraFixedKey{"loftq_config", "{}"},
-                                       LoraFixedKey{"lora_ga_config", "null"},
                                        LoraFixedKey{"megatron_config", "null"},
-                                       LoraFixedKey{"megatron_core", "\"megatron.core\""},
                                        LoraFixedKey{"monteclora_config", "null"},
-                                       LoraFixedKey{"qalora_group_size", "16"},
                                        LoraFixedKey{"target_parameters", "null"},
                                        LoraFixedKey{"use_bdlora", "null"},
                                        LoraFixedKey{"use_qalora", "false"},
@@ -66,34 +72,56 @@ struct LoraFixedKey {
 }
 
 inline void check_lora_keys(const JsonFields& fields) {
-  std::vector<std::string_view> allowed = {"alpha_pattern",
-                                           "bias",
-                                           "exclude_modules",
-                                           "fan_in_fan_out",
-                                           "layers_pattern",
-                                           "lora_bias",
-                                           "init_lora_weights",
-                                           "layers_to_transform",
-                                           "lora_alpha",
-                                           "r",
-                                           "lora_dropout",
-                                           "modules_to_save",
-                                           "rank_pattern",
-                                           "use_dora",
-                                           "target_modules",
-                                           "use_rslora",
-                                           "trainable_token_indices"};
+  // In the last two rows: settings of starts, which read_start judges; of switches that are off;
+  // and merge_weights, which changed no number in peft 0.2.
+  std::vector<std::string_view> allowed = {"alpha_pattern",     "bias",
+                                           "exclude_modules",   "fan_in_fan_out",
+                                           "layers_pattern",    "lora_bias",
+                                           "init_lora_weights", "layers_to_transform",
+                                           "lora_alpha",        "r",
+                                           "lora_dropout",      "modules_to_save",
+                                           "rank_pattern",      "use_dora",
+                                           "target_modules",    "use_rslora",
+                                           "loftq_config",      "corda_config",
+                                           "eva_config",        "lora_ga_config",
+                                           "megatron_core",     "merge_weights",
+                                           "qalora_group_size", "trainable_token_indices"};
   append_common_keys(allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) allowed.push_back(fixed.key);
-  fields.reject_unknown_keys(allowed);
+  reject_unknown_settings(fields, allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) {
     const Json* value = fields.find(fixed.key);
-    if (value == nullptr || dump_line(*value) == fixed.value) continue;
+    if (value == nullptr || value->is_null() || dump_line(*value) == fixed.value) continue;
     fail<ConfigError>("lora.unsupported", fields.where(fixed.key), ": expected ", fixed.value,
                       ", the only value supported, found ", describe(*value));
   }
   check_common_fields(fields);
-  if (!fields.absent("fan_in_fan_out")) (void)fields.boolean("fan_in_fan_out");
+  (void)read_switch(fields, "fan_in_fan_out");
+}
+
+/// How the adapter began. Throws ConfigError ("lora.start") for a start that changed the base by
+/// more than the base's weights say.
+[[nodiscard]] inline LoraStart read_start(const JsonFields& fields) {
+  constexpr std::string_view kKey = "init_lora_weights";
+  constexpr std::string_view kRemedy =
+      "; such a start changes the base: convert the adapter to plain LoRA in peft "
+      "(save_pretrained with path_initial_model_for_weight_conversion), or merge it there "
+      "(merge_and_unload) and use the merged model";
+  if (const Json* loftq = fields.find("loftq_config"); loftq != nullptr && !says_nothing(*loftq)) {
+    fail<ConfigError>("lora.start", fields.where("loftq_config"), ": expected {} or null, found ",
+                      describe(*loftq), kRemedy);
+  }
+  if (fields.absent(kKey) || fields.value(kKey).is_boolean()) return LoraStart::plain;
+  if (fields.value(kKey).is_string()) {
+    const std::string name = fields.string(kKey);
+    const std::string lower = lower_ascii(name);
+    if (lower == "gaussian" || name == "eva" || name == "orthogonal") return LoraStart::plain;
+    if (name == "pissa") return LoraStart::pissa;
+    if (lower == "olora") return LoraStart::olora;
+  }
+  fail<ConfigError>("lora.start", fields.where(kKey),
+                    ": expected true, false, gaussian, orthogonal, eva, pissa or olora, found ",
+                    describe(fields.value(kKey)), kRemedy);
 }
 
 /// {"key": value, …} in the order of the file; null is an empty one.
@@ -169,7 +197,7 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
     config.target_modules = detail::read_modules(fields, "target_modules");
   }
   config.exclude_modules = detail::read_modules(fields, "exclude_modules");
-  config.use_rslora = fields.boolean_or("use_rslora", false);
+  config.use_rslora = detail::read_switch(fields, "use_rslora");
   config.rank_pattern = detail::read_pattern<Index>(
       fields, "rank_pattern", [](const JsonFields& object, const std::string& key) {
         return static_cast<Index>(object.integer(key, {.min = 1, .max = kMaxRank}));
@@ -179,8 +207,9 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
       [](const JsonFields& object, const std::string& key) { return object.number(key); });
   detail::read_layers(fields, config);
   config.bias = lora_bias_from(fields.string_or("bias", "none"), fields.where("bias"));
-  config.lora_bias = fields.boolean_or("lora_bias", false);
-  config.use_dora = fields.boolean_or("use_dora", false);
+  config.lora_bias = detail::read_switch(fields, "lora_bias");
+  config.use_dora = detail::read_switch(fields, "use_dora");
+  config.start = detail::read_start(fields);
   config.modules_to_save = detail::read_names(fields, "modules_to_save");
   detail::read_token_indices(fields, config);
   return config;
@@ -190,7 +219,7 @@ SOLO_INLINE std::string LoraConfig::to_json(std::string_view base_model) const {
   Json json = detail::common_json("LORA", base_model);
   json["bias"] = to_string(bias);
   json["fan_in_fan_out"] = true;
-  json["init_lora_weights"] = true;
+  json["init_lora_weights"] = start == LoraStart::plain ? Json(true) : Json(to_string(start));
   json["layers_pattern"] = layers_pattern.empty() ? Json(nullptr) : Json(layers_pattern);
   json["layers_to_transform"] =
       layers_to_transform.empty() ? Json(nullptr) : Json(layers_to_transform);

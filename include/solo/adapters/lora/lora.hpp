@@ -10,4 +10,5 @@
 #include <solo/adapters/lora/low_rank_update.hpp>
 #include <solo/adapters/lora/peft_form.hpp>
 #include <solo/adapters/lora/plan.hpp>
+#include <solo/adapters/lora/start.hpp>
 #include <solo/adapters/lora/tables.hpp>

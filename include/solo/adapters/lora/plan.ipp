@@ -144,9 +144,7 @@ class LoraPlanner {
 
   void compile() {
     // peft's "all-linear": the linear layers of the blocks.
-    std::string text = config_.target_modules.expression();
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool all_linear = text == "all-linear";
+    const bool all_linear = lower_ascii(config_.target_modules.expression()) == "all-linear";
     targets_.emplace(all_linear ? ModuleNames{"c_attn", "c_proj", "c_fc"} : config_.target_modules,
                      "target_modules");
     excluded_.emplace(config_.exclude_modules, "exclude_modules");

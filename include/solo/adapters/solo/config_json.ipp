@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/adapters/module_json.hpp>
 #include <solo/adapters/solo/config.hpp>
 #include <solo/io/json_fields.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <limits>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
-
-/// Keys of a SOLO adapter_config.json that mean nothing to us.
-inline constexpr std::array<std::string_view, 7> kSoloIgnoredKeys = {
-    "auto_mapping",   "base_model_name_or_path",
-    "inference_mode", "peft_type",
-    "peft_version",   "revision",
-    "task_type"};
 
 /// One overload a type of field: value to JSON …
 struct SoloFieldWriter {
@@ -135,10 +128,11 @@ SOLO_INLINE SoloLinks parse_solo_links(std::string_view field, std::string_view 
 
 SOLO_INLINE SoloConfig SoloConfig::from_json(const JsonFields& fields) {
   SoloConfig config = paper();
-  std::vector<std::string_view> known(detail::kSoloIgnoredKeys.begin(),
-                                      detail::kSoloIgnoredKeys.end());
+  std::vector<std::string_view> known;
+  detail::append_common_keys(known);
   visit_fields(config, [&known](std::string_view name, const auto&) { known.push_back(name); });
-  fields.reject_unknown_keys(known);
+  detail::reject_unknown_settings(fields, known);
+  detail::check_common_fields(fields);
   visit_fields(config, detail::SoloFieldReader{fields});
   return config;
 }

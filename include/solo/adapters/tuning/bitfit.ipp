@@ -12,7 +12,7 @@ namespace solo::inline SOLO_ABI {
 SOLO_INLINE BitFitConfig BitFitConfig::from_json(const JsonFields& fields) {
   std::vector<std::string_view> allowed;
   detail::append_common_keys(allowed);
-  fields.reject_unknown_keys(allowed);
+  detail::reject_unknown_settings(fields, allowed);
   detail::check_common_fields(fields);
   return {};
 }

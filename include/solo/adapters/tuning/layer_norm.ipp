@@ -14,7 +14,7 @@ namespace solo::inline SOLO_ABI {
 SOLO_INLINE LayerNormConfig LayerNormConfig::from_json(const JsonFields& fields) {
   std::vector<std::string_view> allowed = {"exclude_modules", "modules_to_save", "target_modules"};
   detail::append_common_keys(allowed);
-  fields.reject_unknown_keys(allowed);
+  detail::reject_unknown_settings(fields, allowed);
   detail::check_common_fields(fields);
   if (!detail::read_names(fields, "modules_to_save").empty()) {
     fail<ConfigError>("ln_tuning.unsupported", fields.where("modules_to_save"),

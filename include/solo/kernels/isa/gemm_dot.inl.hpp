@@ -53,25 +53,43 @@ inline void pack_pair_tile(const Real* from, Index stride, Index rows, Index n, 
   for (Index k = 0; k < pairs; ++k) store_part(to + k * Width, tile[k], Width);
 }
 
+/// `rows` rows of n values (at most 32) that are not side by side, 32 a row of `to`.
+inline void gather_rows(const Operand<Real>& a, const Real* from, Index rows, Index n, Real* to) {
+  for (Index r = 0; r < rows; ++r) {
+    for (Index k = 0; k < n; ++k) {
+      to[r * 2 * kLanes + k] = from[r * a.row_stride + k * a.col_stride];
+    }
+  }
+}
+
 /// As gemm_pack, pairs in the place of the values.
 inline void gemm_pack_pairs(const GemmPart<Real>& part, Index tile_begin, Index tile_end) {
   const Index depth = part.depth_end - part.depth_begin;
   const Index pairs = (depth + 1) / 2;
+  const Operand<Real>& a = part.a;
+  Real gathered[kTileRows * 2 * kLanes];
   for (Index tile = tile_begin; tile < tile_end; ++tile) {
     const Index row = part.row_begin + tile * kTileRows;
     const Index rows = part.row_end - row < kTileRows ? part.row_end - row : kTileRows;
-    const Real* from = part.a.data + row * part.a.row_stride + part.depth_begin;
+    const Real* const begin = a.data + row * a.row_stride + part.depth_begin * a.col_stride;
     Real* const to = part.packed_a + tile * kTileRows * pairs;
     for (Index k = 0; k < depth; k += 2 * kLanes) {
       const Index n = depth - k < 2 * kLanes ? depth - k : 2 * kLanes;
+      const Real* from = begin + k * a.col_stride;
+      Index stride = a.row_stride;
+      if (a.col_stride != 1) {
+        gather_rows(a, from, rows, n, gathered);
+        from = gathered;
+        stride = 2 * kLanes;
+      }
       if (part.one_row) {
         const Index first = n < kLanes ? n : kLanes;
         const Vec pairs_of_k =
-            to_pairs(load_part(from + k, first), load_part(from + k + kLanes, n - first));
+            to_pairs(load_part(from, first), load_part(from + kLanes, n - first));
         store_part(to + k / 2, pairs_of_k, (n + 1) / 2);
         continue;
       }
-      pack_pair_tile<kTileRows>(from + k, part.a.row_stride, rows, n, to + k / 2 * kTileRows);
+      pack_pair_tile<kTileRows>(from, stride, rows, n, to + k / 2 * kTileRows);
     }
   }
 }

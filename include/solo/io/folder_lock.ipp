@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <solo/core/error.hpp>
+#include <solo/io/folder_lock.hpp>
+#include <solo/io/system_calls.hpp>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <string>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace solo::inline SOLO_ABI {
+
+namespace detail {
+
+inline constexpr const char* kLockFile = ".solo-lock";
+
+/// "process 123 on host since 2026-01-31 12:00:00 UTC".
+[[nodiscard]] SOLO_INLINE std::string lock_holder() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  std::array<char, 32> text{};
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  if (::gmtime_r(&now, &parts) != nullptr) {
+    (void)std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
+  }
+  return concat("process ", ::getpid(), " on ", host.data(), " since ", text.data());
+}
+
+/// What the holder of a lock wrote into its file.
+[[nodiscard]] SOLO_INLINE std::string read_holder(const FileDescriptor& file) {
+  std::array<char, 512> text{};
+  const ::ssize_t size = ::pread(file.get(), text.data(), text.size(), 0);
+  if (size <= 0) return "another process";
+  return printable({text.data(), static_cast<std::size_t>(size)}, 300);
+}
+
+}  // namespace detail
+
+SOLO_INLINE bool FolderLock::lock() {
+  descriptor_ =
+      detail::FileDescriptor(detail::open_retrying(file_.c_str(), O_RDWR | O_CREAT, 0666));
+  if (!descriptor_.open()) {
+    const int code = errno;
+    fail<IoError>("io.create", display_name(file_),
+                  ": cannot lock the folder: ", detail::system_message(code));
+  }
+  int result = 0;
+  do {
+    result = ::flock(descriptor_.get(), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && errno == EWOULDBLOCK) {
+    const std::string holder = detail::read_holder(descriptor_);
+    fail<IoError>("io.busy", display_name(folder_), ": in use by ", holder,
+                  ": wait for it to end, or take another folder");
+  }
+  held_ = result == 0;
+  if (!held_) return true;
+  // Who had it before may have removed the file between our opening and our locking it.
+  struct ::stat ours {};
+  struct ::stat there {};
+  return ::fstat(descriptor_.get(), &ours) == 0 && ::stat(file_.c_str(), &there) == 0 &&
+         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+SOLO_INLINE FolderLock::FolderLock(std::filesystem::path folder)
+    : folder_(std::move(folder)), file_(folder_ / detail::kLockFile), process_(::getpid()) {
+  std::error_code ignored;
+  for (auto path = folder_; !path.empty() && !std::filesystem::exists(path, ignored);
+       path = path.parent_path()) {
+    made_.push_back(path);
+  }
+  make_directories(folder_);
+  try {
+    while (!lock()) continue;
+    if (held_ && ::ftruncate(descriptor_.get(), 0) == 0) {
+      detail::write_fully(descriptor_, detail::lock_holder(), file_);
+    }
+  } catch (...) {
+    if (held_) ::unlink(file_.c_str());
+    for (const auto& path : made_) std::filesystem::remove(path, ignored);
+    throw;
+  }
+}
+
+SOLO_INLINE FolderLock::~FolderLock() {
+  if (process_ != ::getpid()) return;  // a forked copy: the folder is its parent's
+  // First, so that nobody locks a file that is about to go.
+  ::unlink(file_.c_str());
+  descriptor_ = detail::FileDescriptor();
+  std::error_code ignored;
+  for (const auto& path : made_) std::filesystem::remove(path, ignored);
+}
+
+}  // namespace solo::inline SOLO_ABI

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Whose a temporary file is: its name says the host, a lock on it that its process lives (POSIX).
+#pragma once
+
+#include <solo/core/error.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace solo::inline SOLO_ABI::detail {
+
+/// What the names of AtomicFile's temporary files begin with on this host; the process's number
+/// follows. Locks of another host may not be seen here, so its files are told by their names.
+[[nodiscard]] inline std::string temporary_prefix() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host = {};
+  std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a
+  for (const char c : std::string_view(host.data())) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  }
+  return concat(".solo-tmp-", hash, "-");
+}
+
+/// Whether this descriptor has the file's lock now, which its owner holds as long as it lives; in a
+/// file system without locks, `without_locks`.
+[[nodiscard]] inline bool take_file_lock(int file, bool without_locks) noexcept {
+  while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return without_locks;
+  }
+  return true;
+}
+
+}  // namespace solo::inline SOLO_ABI::detail

@@ -11,8 +11,6 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -73,15 +71,7 @@ class AdapterFolder {
   }
   /// Throws FormatError ("adapter.mixed") when the tensors were saved with a configuration that
   /// means something else; `meaning` reads one. Files of peft do not say it.
-  template <class Meaning>
-  void require_own_config(const Meaning& meaning) {
-    const auto stored = metadata().find(kSavedConfigKey);
-    if (stored == metadata().end()) return;
-    const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
-    const Json json = parse_json(stored->second, where);
-    if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
-    require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
-  }
+  void require_own_config(Json (*meaning)(const JsonFields&));
   /// Opens the tensors and throws unless they are those expected: FormatError ("adapter.tensors"),
   /// ShapeError ("adapter.shape"). `base` names the model in messages.
   void open_tensors(const ExpectedTensors& expected, const std::string& base);

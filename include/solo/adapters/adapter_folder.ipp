@@ -67,6 +67,15 @@ SOLO_INLINE const SafetensorsFile& AdapterFolder::tensors() {
   return *file_;
 }
 
+SOLO_INLINE void AdapterFolder::require_own_config(Json (*meaning)(const JsonFields&)) {
+  const auto stored = metadata().find(kSavedConfigKey);
+  if (stored == metadata().end()) return;
+  const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
+  const Json json = parse_json(stored->second, where);
+  if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
+  require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
+}
+
 SOLO_INLINE void AdapterFolder::require_same_meaning(const Json& saved, const Json& found) const {
   const auto refuse = [&](std::string_view key, const Json* was, const Json* is) {
     fail<FormatError>(

@@ -70,8 +70,9 @@ class AdapterFolder {
     return tensors().metadata();
   }
   /// Throws FormatError ("adapter.mixed") when the tensors were saved with a configuration that
-  /// means something else; `meaning` reads one. Files of peft do not say it.
-  void require_own_config(Json (*meaning)(const JsonFields&));
+  /// means something else; `rewritten` is the text of one read and written anew. Files of peft do
+  /// not say it.
+  void require_own_config(std::string (*rewritten)(const JsonFields&));
   /// Opens the tensors and throws unless they are those expected: FormatError ("adapter.tensors"),
   /// ShapeError ("adapter.shape"). `base` names the model in messages.
   void open_tensors(const ExpectedTensors& expected, const std::string& base);

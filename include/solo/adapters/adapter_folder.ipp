@@ -67,12 +67,15 @@ SOLO_INLINE const SafetensorsFile& AdapterFolder::tensors() {
   return *file_;
 }
 
-SOLO_INLINE void AdapterFolder::require_own_config(Json (*meaning)(const JsonFields&)) {
+SOLO_INLINE void AdapterFolder::require_own_config(std::string (*rewritten)(const JsonFields&)) {
   const auto stored = metadata().find(kSavedConfigKey);
   if (stored == metadata().end()) return;
   const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
   const Json json = parse_json(stored->second, where);
   if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
+  const auto meaning = [rewritten](const JsonFields& fields) {
+    return config_meaning(parse_json(rewritten(fields), fields.source()));
+  };
   require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
 }
 

@@ -141,7 +141,7 @@ void warn_of_context(const std::vector<GeneratedSequence>& sequences, Index n_po
 void run_generate(const GenerateArguments& arguments, const Common& common) {
   check_usage(arguments, common);
   const GPT2<float> model = arguments.model.load<float>(common);
-  const auto tokenizer = Tokenizer::find_pretrained(arguments.model.model);
+  const auto tokenizer = arguments.model.find_tokenizer();
   warn_of(tokenizer);
   const TrainedText trained = arguments.model.trained_text(model.config().vocab_size);
   const EndTokens ends = end_tokens(arguments, model, tokenizer, trained);

@@ -34,7 +34,7 @@ void run_merge(const MergeArguments& options, const Common& common) {
   require_folder(options.output);
   require_other_folder("merge", options.output, options.model.model);
   require_folder_for(FolderContent::model, options.output);
-  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  const auto tokenizer = options.model.find_tokenizer();
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);
   SaveOptions how;

@@ -167,6 +167,16 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
        }},
       {"--modules-to-save", "lora: modules that train in full", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.modules_to_save = split_list(o, t); }},
+      {"--trainable-token-indices",
+       "lora: tokens whose rows of wte train, such as 50257,50258; added: those of --add-tokens",
+       "LIST", nullptr,
+       [](L& c, Text& o, Text& t) {
+         std::vector<Index> ids;
+         for (Text& item : t == "added" ? std::vector<std::string>{} : split_list(o, t)) {
+           ids.push_back(parse_number<Index>(o, item));
+         }
+         c.trainable_token_indices = {{"wte", std::move(ids)}};
+       }},
       {"--rslora", "lora: scale by alpha / sqrt(rank)", "", nullptr,
        [](L& c, Text& o, Text& t) { c.use_rslora = parse_bool(o, t); }},
       {"--dora", "lora: weight-decomposed (DoRA)", "", nullptr,
@@ -319,7 +329,11 @@ MethodConfig MethodOptions::config_of(const std::filesystem::path& folder) const
   const JsonFields source(json, display_name(file));
   MethodConfig config;
   if (found == "SOLO") config = SoloConfig::from_json(source);
-  if (found == "LORA") config = LoraConfig::from_json(source);
+  if (found == "LORA") {
+    LoraConfig lora = LoraConfig::from_json(source);
+    lora.see_tensors(adapter_tensor_names(folder, LoraConfig::kFilePrefix));
+    config = std::move(lora);
+  }
   if (found == "BITFIT") config = BitFitConfig::from_json(source);
   if (found == "LN_TUNING") config = LayerNormConfig::from_json(source);
   const MethodConfig made = as_made(config, trained_parts(folder));

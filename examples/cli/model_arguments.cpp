@@ -15,6 +15,13 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
       ->capture_default_str();
 }
 
+std::optional<Tokenizer> ModelArguments::find_tokenizer() const {
+  if (!adapter.empty()) {
+    if (auto own = Tokenizer::find_pretrained(adapter)) return own;
+  }
+  return Tokenizer::find_pretrained(model);
+}
+
 std::map<std::string, std::string> TrainedText::metadata() const {
   std::map<std::string, std::string> said;
   if (!separator.empty()) said[kSeparatorKey] = separator;

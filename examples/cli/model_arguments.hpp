@@ -62,6 +62,9 @@ struct ModelArguments {
     if (end >= 0) loaded.align_end_token(end);
     return loaded;
   }
+  /// The adapter's own tokenizer, which may have more tokens, or else the model's; none if neither
+  /// folder has one.
+  [[nodiscard]] std::optional<Tokenizer> find_tokenizer() const;
   /// What the tensors of the adapter, or else of the model, say about it; of older folders, whose
   /// tensors say nothing, training_args.json. Throws FormatError.
   [[nodiscard]] TrainedText trained_text(Index vocab_size) const;

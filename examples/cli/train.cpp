@@ -8,6 +8,7 @@
 #include "data_options.hpp"
 #include "method_options.hpp"
 #include "model_arguments.hpp"
+#include "new_tokens.hpp"
 #include "train_report.hpp"
 #include "training_options.hpp"
 
@@ -24,6 +25,7 @@ struct TrainArguments {
   std::filesystem::path train;
   std::filesystem::path valid;
   std::filesystem::path output;
+  std::filesystem::path add_tokens;
   DataOptions data;
   std::string separator = "eos";
   bool completion_only = true;
@@ -73,7 +75,8 @@ void attach_lora(GPT2<float>& model, const std::filesystem::path& folder, double
 }
 
 /// Adds the adapter that the options mean, new or from --adapter; none for full fine-tuning.
-void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t seed) {
+void attach(GPT2<float>& model, const TrainArguments& options, const NewTokens& tokens,
+            std::uint64_t seed) {
   const bool loaded = !options.model.adapter.empty();
   MethodConfig config =
       loaded ? options.method->config_of(options.model.adapter) : options.method->config();
@@ -85,6 +88,9 @@ void attach(GPT2<float>& model, const TrainArguments& options, std::uint64_t see
       [&](auto& c) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(c)>, std::monostate>) {
           if constexpr (requires { c.seed; }) c.seed = seed;
+          if constexpr (requires { c.saved_tables; }) {
+            if (!loaded) tokens.fit(c);
+          }
           model.add_adapter(kAdapterName, c);
         }
       },
@@ -101,6 +107,7 @@ std::string extra_args(const TrainArguments& options) {
                 {"special_tokens", reads_special_tokens(options)},
                 {"completion_only", options.completion_only},
                 {"dtype", options.model.dtype}};
+  if (!options.add_tokens.empty()) extra["add_tokens"] = options.add_tokens.string();
   options.data.describe(extra);
   std::string targets = options.method->given("--target-modules");
   if (targets.empty()) {
@@ -132,6 +139,14 @@ TrainerOptions trainer_options(const TrainArguments& options) {
     throw UsageError(
         concat("--link-statistics-steps: --method ", options.method->method(), " has no links"));
   }
+  const std::string& method = options.method->method();
+  if (!options.add_tokens.empty() && method != "full" && method != "lora") {
+    throw UsageError(concat("--add-tokens: --method ", method,
+                            " has no place for their rows; use lora or full"));
+  }
+  if (!options.add_tokens.empty() && !reads_special_tokens(options)) {
+    throw UsageError("--add-tokens: with --no-special or --recipe lora-e2e they are letters");
+  }
   t.extra_args = extra_args(options);
   t.validate();
   return t;
@@ -154,9 +169,12 @@ void add_end_token(TrainerOptions& training, const Dataset& train) {
 void run_train(const TrainArguments& options, const Common& common) {
   TrainerOptions training = trainer_options(options);
   require_output(options);
-  const GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
-  const auto tokenizer = Tokenizer::find_pretrained(options.model.model);
+  GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
+  auto tokenizer = options.model.find_tokenizer();
   warn_of(tokenizer);
+  const NewTokens tokens =
+      NewTokens::add(options.add_tokens, options.model.adapter, tokenizer, config);
+  config.vocab_size = tokens.vocab_size;
   const EndTokens ends =
       EndTokens::from_folder(options.model.model, config, tokenizer ? &*tokenizer : nullptr);
   const Dataset train = load_data(options, options.train, tokenizer, config, ends);
@@ -170,7 +188,8 @@ void run_train(const TrainArguments& options, const Common& common) {
   add_end_token(training, train);
 
   GPT2<float> model = options.model.load_base<float>(common);
-  attach(model, options, training.seed);
+  if (tokens.resized) model.resize_token_embeddings(tokens.vocab_size);
+  attach(model, options, tokens, training.seed);
   const std::map<std::string, std::string> metadata =
       TrainedText{.separator = options.separator,
                   .eos_token_id = train.eos_token_id(),
@@ -229,6 +248,8 @@ Command add_train(CLI::App& program, Common& common) {
                "score completions only, where there is a prompt (default)");
   app.add_flag("--no-special", o->no_special,
                "special and added tokens in a text are ordinary text");
+  add_path(app, "--add-tokens", o->add_tokens,
+           "file of new tokens, one a line or a JSON list; the model gets rows for them");
   app.add_option("--max-length", o->max_length, "truncate sequences to this many tokens")
       ->check(CLI::PositiveNumber);
   app.add_option("--link-statistics-steps", o->link_statistics_steps,

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <iostream>
 #include <numeric>
+#include <set>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -108,7 +109,13 @@ std::string trainable_line(GPT2<float>& model) {
   const std::string adapter = model.active_adapter();
   Index total = model.parameter_count();
   if (adapter.empty()) return trainable_line(total, total);
-  for (const Parameter<float>* p : model.adapter(adapter).parameters()) total += p->size();
+  std::set<const Parameter<float>*> tables;  // stand for the base's, which are counted
+  for (const Replacement<float>& r : model.adapter(adapter).replacements()) {
+    if (!r.tensor->requires_grad()) tables.insert(r.tensor);
+  }
+  for (const Parameter<float>* p : model.adapter(adapter).parameters()) {
+    if (!tables.contains(p)) total += p->size();
+  }
   return trainable_line(model.trainable_parameter_count(), total);
 }
 

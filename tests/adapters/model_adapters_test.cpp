@@ -17,7 +17,7 @@ const std::vector<int> kIds = {3, 17, 5};
 struct Custom final : LinearAdapter<float> {
   std::vector<std::unique_ptr<Parameter<float>>> tensors;
   std::vector<LinearSite> places = {{0, LinearKind::attn_c_attn}};
-  std::vector<std::pair<std::string, Parameter<float>*>> stand_ins;
+  std::vector<Replacement<float>> stand_ins;
 
   explicit Custom(const std::vector<std::string>& names = {"a"}) {
     for (const std::string& name : names) {
@@ -33,9 +33,7 @@ struct Custom final : LinearAdapter<float> {
   [[nodiscard]] Var<float> apply(Tape<float>&, const LinearCall<float>& call) override {
     return call.y;
   }
-  [[nodiscard]] std::vector<std::pair<std::string, Parameter<float>*>> replacements() override {
-    return stand_ins;
-  }
+  [[nodiscard]] std::vector<Replacement<float>> replacements() override { return stand_ins; }
 };
 
 /// Requires the refusal, and that the model is as before.

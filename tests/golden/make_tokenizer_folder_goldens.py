@@ -4,7 +4,8 @@
 
 A row is a folder: the files beside tiny-bpe's vocab.json and merges.txt ("pair") or a tokenizer.json made of
 them ("tokenizer_json": what is changed in it), the ids of its end, begin and pad tokens (-1: none), its length,
-and texts with the ids of tokenizer(text) and tokenizer(text, add_special_tokens=False), and ids with their text.
+and texts with the ids of tokenizer(text) and tokenizer(text, add_special_tokens=False), and ids with their text;
+at last the ids of ADDED_TEXT after add_tokens.
 
     HF_HUB_OFFLINE=1 python tests/golden/make_tokenizer_folder_goldens.py
 """
@@ -40,6 +41,7 @@ def template(*single):
 
 
 CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
+ADDED_TEXT = "a <n> b<s>c é½<n>"
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 PREFIX = {"pre_tokenizer": {**BYTE_LEVEL, "add_prefix_space": True}}
 FAST = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": EOS}
@@ -133,10 +135,13 @@ def described(row):
     tokenizer = load(row)
     ids = [39, 511, 900, *range(512, len(tokenizer)), 68]
     known = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("eos", "bos", "pad")}
-    return {**row, "length": len(tokenizer), **{k: -1 if v is None else v for k, v in known.items()},
+    row = {**row, "length": len(tokenizer), **{k: -1 if v is None else v for k, v in known.items()},
             "texts": [{"text": text, "ids": tokenizer(text)["input_ids"],
                        "bare_ids": tokenizer(text, add_special_tokens=False)["input_ids"]} for text in row["texts"]],
             "decoded": {"ids": ids, "text": tokenizer.decode(ids)}}  # fmt: skip
+    tokenizer.add_tokens(["<n>", "é½"])
+    tokenizer.add_tokens(["<s>"], special_tokens=True)
+    return {**row, "added": {"text": ADDED_TEXT, "ids": tokenizer(ADDED_TEXT)["input_ids"]}}
 
 
 def main():

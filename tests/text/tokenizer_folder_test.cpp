@@ -114,6 +114,31 @@ TEST_CASE("folders are read as AutoTokenizer reads them") {
   }
 }
 
+TEST_CASE("tokens added to any folder have transformers' ids, saved and read again too") {
+  for (const Json& row : solo::test::text_golden("folders.json")) {
+    INFO("folder: " << solo::dump_line(row));
+    Tokenizer tokenizer = Folder(row).load();
+    const Tokenizer before = tokenizer;
+    CHECK(tokenizer.add_tokens({"<n>", "", "é½", "<n>"}) == 2);
+    CHECK(tokenizer.add_tokens({"<s>", "<n>"}, {.special_tokens = true}) == 1);
+    CHECK(tokenizer.add_tokens({"é½", "<s>"}) == 0);
+    CHECK(tokenizer.vocab_size() == before.vocab_size() + 3);
+    CHECK(tokenizer.fingerprint() != before.fingerprint());
+    CHECK_FALSE(tokenizer == before);
+    const auto text = row["added"]["text"].get<std::string>();
+    const auto ids = row["added"]["ids"].get<std::vector<int>>();
+    CHECK(tokenizer.encode(text) == ids);
+    const solo::test::TempDir saved;
+    tokenizer.save_pretrained(saved.path());
+    const Tokenizer again = Tokenizer::from_pretrained(saved.path());
+    CHECK(again == tokenizer);
+    CHECK(again.encode(text) == ids);
+    CHECK(again.added_tokens() == tokenizer.added_tokens());
+    CHECK(again.pad_token_id() == tokenizer.pad_token_id());
+    CHECK(again.warnings().size() <= before.warnings().size());
+  }
+}
+
 TEST_CASE("what changes ids changes the fingerprint") {
   const Tokenizer plain = Folder(row_with("tokenizer_config.json", Json::object())).load();
   CHECK(plain.fingerprint() == Tokenizer::from_pretrained(tiny_bpe()).fingerprint());

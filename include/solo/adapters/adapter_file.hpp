@@ -29,6 +29,15 @@ template <Scalar T>
 [[nodiscard]] std::unique_ptr<Adapter<T>> read_adapter(const std::filesystem::path& folder,
                                                        const GPT2<T>& model);
 
+/// How many tokens `base` must have for the adapter in a folder: more than it has when the adapter
+/// was made for a resized base and holds every row beyond (tables, or rows of
+/// trainable_token_indices).
+[[nodiscard]] Index adapter_vocab_size(const std::filesystem::path& folder, const GPT2Config& base);
+
+/// The names of an adapter file's tensors, `prefix` taken away where they have it.
+[[nodiscard]] std::vector<std::string> adapter_tensor_names(const std::filesystem::path& folder,
+                                                            std::string_view prefix);
+
 /// Reads the tensors of a folder into an adapter of one's own kind, whose parameters they must be.
 /// Throws as read_adapter.
 template <Scalar T>

@@ -17,6 +17,18 @@ SOLO_INLINE std::string read_peft_type(const std::filesystem::path& folder) {
   return detail::AdapterFolder(folder).peft_type();
 }
 
+SOLO_INLINE Index adapter_vocab_size(const std::filesystem::path& folder, const GPT2Config& base) {
+  detail::AdapterFolder opened(folder);
+  if (opened.peft_type() != "LORA") return base.vocab_size;
+  const LoraConfig config = LoraConfig::from_json(opened.config());
+  return config.vocab_size(opened.tensor_shapes(LoraConfig::kFilePrefix), base);
+}
+
+SOLO_INLINE std::vector<std::string> adapter_tensor_names(const std::filesystem::path& folder,
+                                                          std::string_view prefix) {
+  return detail::AdapterFolder(folder).tensor_names(prefix);
+}
+
 template <Scalar T>
 std::unique_ptr<Adapter<T>> read_adapter(const std::filesystem::path& folder,
                                          const GPT2<T>& model) {
@@ -45,6 +57,7 @@ void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapt
         "load_adapter");
   }
   detail::ExpectedTensors expected{.prefix = adapter.file_prefix()};
+  expected.ignores = [&adapter](std::string_view name) { return adapter.ignores(name); };
   // As the file has them, which may differ from the parameters (parts of LoRA's c_attn).
   for (const FileTensor<T>& t : adapter.export_tensors(FileContent::values)) {
     expected.tensors.push_back({t.name, t.value.shape()});

@@ -73,6 +73,10 @@ class AdapterFolder {
   /// means something else; `rewritten` is the text of one read and written anew. Files of peft do
   /// not say it.
   void require_own_config(std::string (*rewritten)(const JsonFields&));
+  /// The names of the tensors, their prefix taken away where they have it.
+  [[nodiscard]] std::vector<std::string> tensor_names(std::string_view prefix);
+  /// The same with the shapes.
+  [[nodiscard]] std::vector<AdapterTensor> tensor_shapes(std::string_view prefix);
   /// Opens the tensors and throws unless they are those expected: FormatError ("adapter.tensors"),
   /// ShapeError ("adapter.shape"). `base` names the model in messages.
   void open_tensors(const ExpectedTensors& expected, const std::string& base);

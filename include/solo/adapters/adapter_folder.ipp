@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 namespace solo::inline SOLO_ABI::detail {
 
@@ -77,6 +78,21 @@ SOLO_INLINE void AdapterFolder::require_own_config(std::string (*rewritten)(cons
     return config_meaning(parse_json(rewritten(fields), fields.source()));
   };
   require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
+}
+
+SOLO_INLINE std::vector<AdapterTensor> AdapterFolder::tensor_shapes(std::string_view prefix) {
+  std::vector<AdapterTensor> result;
+  for (const TensorInfo& info : tensors().tensors()) {
+    const std::size_t begin = info.name.starts_with(prefix) ? prefix.size() : 0;
+    result.push_back({info.name.substr(begin), info.shape});
+  }
+  return result;
+}
+
+SOLO_INLINE std::vector<std::string> AdapterFolder::tensor_names(std::string_view prefix) {
+  std::vector<std::string> names;
+  for (AdapterTensor& tensor : tensor_shapes(prefix)) names.push_back(std::move(tensor.name));
+  return names;
 }
 
 SOLO_INLINE void AdapterFolder::require_same_meaning(const Json& saved, const Json& found) const {

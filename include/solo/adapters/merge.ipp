@@ -58,13 +58,7 @@ template <Scalar T>
     }
     if (seen.insert(&p).second) changed.push_back(&p);
   };
-  for (const auto& [base, tensor] : adapter.replacements()) {
-    if (model.config().tie_word_embeddings && (base == "wte.weight" || base == "lm_head.weight")) {
-      fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " cannot be merged: it has ",
-                        tensor->name(), ", but embedding and head are one tensor in this model");
-    }
-    change(base);
-  }
+  for (const auto& replacement : adapter.replacements()) change(replacement.base);
   if (adapter.as_linear() == nullptr) return changed;
   for (const LinearSite& site : adapter.as_linear()->sites()) {
     change(site.name() + ".weight");
@@ -95,7 +89,52 @@ void restore(std::vector<std::pair<Parameter<T>*, Tensor<T>>>& originals) {
   originals.clear();
 }
 
+/// Whether a table of tokens changes, which a tied embedding and head may do apart.
+template <Scalar T>
+[[nodiscard]] bool changes_tables(const std::vector<Replacement<T>>& replacements) {
+  return std::any_of(replacements.begin(), replacements.end(), [](const Replacement<T>& r) {
+    return r.base == "wte.weight" || r.base == "lm_head.weight";
+  });
+}
+
+/// Puts the elements into the base's parameter, whole or row by row.
+template <Scalar T>
+void put(const Replacement<T>& replacement, Parameter<T>& base) {
+  const Operand<T> from = replacement.tensor->operand();
+  Tensor<T>& to = base.value();
+  if (replacement.rows.empty()) {
+    from.copy(to.data());
+    return;
+  }
+  for (std::size_t i = 0; i < replacement.rows.size(); ++i) {
+    from.copy_row(static_cast<Index>(i), to.matrix().row(replacement.rows[i]));
+  }
+}
+
 }  // namespace detail
+
+template <Scalar T>
+void GPT2<T>::untie_head() {
+  auto head = std::make_unique<Parameter<T>>("lm_head.weight", network_->wte.shape(),
+                                             PackOrder::transposed);
+  network_->wte.operand().copy(head->value().data());
+  head->set_requires_grad(network_->wte.requires_grad());
+  head->set_id(static_cast<int>(network_->parameters().size()));
+  network_->lm_head = std::move(head);
+  config_.tie_word_embeddings = false;
+}
+
+template <Scalar T>
+void GPT2<T>::tie_head() {
+  network_->lm_head.reset();
+  config_.tie_word_embeddings = true;
+}
+
+template <Scalar T>
+void GPT2<T>::restore_base(Slot& slot) {
+  detail::restore(slot.unmerged);
+  if (std::exchange(slot.untied, false)) tie_head();
+}
 
 template <Scalar T>
 float GPT2<T>::merge_adapter(std::string_view name) {
@@ -103,8 +142,10 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   Slot& slot = require_slot(name);
   require_unmerged(nullptr);
   Adapter<T>& adapter = *slot.adapter;
-  const std::vector<Parameter<T>*> changed = detail::merge_changes(*this, slot.name, adapter);
   const auto replaced = adapter.replacements();
+  if (network_->wte.is_bfloat16() && detail::changes_tables(replaced)) {
+    (void)detail::merge_changes(*this, slot.name, adapter);  // refuses
+  }
   std::vector<LinearSite> sites;
   if (adapter.as_linear() != nullptr) sites = adapter.as_linear()->sites();
 
@@ -112,19 +153,26 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   const auto size = static_cast<Index>(ids.size());
   Tensor<T> before({size, config_.vocab_size});
   write_logits(ids, before.matrix(), {.adapter = slot.name});
+  slot.untied = config_.tie_word_embeddings && detail::changes_tables(replaced);
+  if (slot.untied) untie_head();
+  std::vector<Parameter<T>*> changed;
   std::vector<std::pair<Parameter<T>*, Tensor<T>>> originals;
   std::vector<Parameter<T>*> packed;
-  for (Parameter<T>* p : changed) {
-    if (p->is_packed()) packed.push_back(p);
-    originals.emplace_back(p, p->value().clone());
+  try {
+    changed = detail::merge_changes(*this, slot.name, adapter);
+    for (Parameter<T>* p : changed) {
+      const bool own = slot.untied && p == network_->lm_head.get();
+      if (p->is_packed() || own) packed.push_back(p);
+      if (!own) originals.emplace_back(p, p->value().clone());
+    }
+  } catch (...) {
+    restore_base(slot);
+    throw;
   }
   ActiveHooks<T> hooks = std::exchange(slot.hooks, {});
   slot.unmerged = std::move(originals);
   try {
-    for (const auto& [base, tensor] : replaced) {
-      Tensor<T>& value = parameter(base).value();
-      std::copy_n(tensor->value().data(), value.size(), value.data());
-    }
+    for (const Replacement<T>& r : replaced) detail::put(r, parameter(r.base));
     for (const LinearSite& site : sites) {
       const MergeTarget<T> target{site, parameter(site.name() + ".weight").value().matrix(),
                                   parameter(site.name() + ".bias").value().span()};
@@ -134,6 +182,11 @@ float GPT2<T>::merge_adapter(std::string_view name) {
                         " is none of the layer's weight and bias");
     }
     for (const Parameter<T>* p : changed) detail::require_finite_merge(*p);
+    if (slot.untied && network_->head_equals_wte()) {
+      std::erase(packed, network_->lm_head.get());
+      tie_head();
+      slot.untied = false;
+    }
     for (Parameter<T>* p : packed) p->pack();
     Tensor<T> after({size, config_.vocab_size});
     write_logits(ids, after.matrix(), {.adapter = slot.name});
@@ -146,7 +199,8 @@ float GPT2<T>::merge_adapter(std::string_view name) {
     active_ = &slot;
     return *worst;
   } catch (...) {
-    detail::restore(slot.unmerged);
+    if (slot.untied) std::erase(packed, network_->lm_head.get());
+    restore_base(slot);
     for (Parameter<T>* p : packed) p->pack();
     slot.hooks = std::move(hooks);
     throw;
@@ -160,11 +214,17 @@ void GPT2<T>::unmerge_adapter(std::string_view name) {
   if (slot.unmerged.empty()) {
     fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");
   }
-  detail::restore(slot.unmerged);
+  restore_base(slot);
   connect(slot);
 }
 
 #if !SOLO_HEADER_ONLY
+template void GPT2<float>::untie_head();
+template void GPT2<double>::untie_head();
+template void GPT2<float>::tie_head();
+template void GPT2<double>::tie_head();
+template void GPT2<float>::restore_base(Slot&);
+template void GPT2<double>::restore_base(Slot&);
 template float GPT2<float>::merge_adapter(std::string_view);
 template float GPT2<double>::merge_adapter(std::string_view);
 template void GPT2<float>::unmerge_adapter(std::string_view);

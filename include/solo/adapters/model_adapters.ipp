@@ -76,12 +76,47 @@ void connect_linear(LinearAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& ho
   }
 }
 
+/// Rows of the embedding or the head that are replaced. Throws for other parameters, for rows that
+/// are not there or twice, and for another shape.
+template <Scalar T>
+void connect_rows(const std::string& name, Parameter<T>* values, const std::vector<int>& rows,
+                  const std::vector<Parameter<T>*>& base, ActiveHooks<T>& hooks) {
+  const bool head = name == "lm_head.weight";
+  if (!head && name != "wte.weight") {
+    fail<ConfigError>("adapter.replacements", quoted(name),
+                      ": only rows of wte.weight and lm_head.weight can be replaced");
+  }
+  TableRows<T>& slot = head ? hooks.head_rows : hooks.token_rows;
+  if (!slot.empty()) {
+    fail<ConfigError>("adapter.replacements", "rows of ", quoted(name), " are replaced twice");
+  }
+  const std::vector<Index>& table = base.front()->shape();  // wte's, which is the head's too
+  const std::vector<Index> expected = {static_cast<Index>(rows.size()), table[1]};
+  if (values == nullptr || values->shape() != expected) {
+    const std::vector<Index> none;
+    fail<ConfigError>("adapter.replacements", "rows of ", quoted(name),
+                      ": expected a tensor of shape ", to_string(expected), ", found ",
+                      to_string(values == nullptr ? none : values->shape()));
+  }
+  std::set<int> seen;
+  for (const int row : rows) {
+    if (row >= 0 && row < table[0] && seen.insert(row).second) continue;
+    fail<ConfigError>("adapter.replacements", "rows of ", quoted(name), ": expected each of 0 to ",
+                      table[0] - 1, " at most once, found ", row);
+  }
+  slot = TableRows<T>(values, rows, table[0]);
+}
+
 /// Which of the base's tensors are replaced. Throws for unknown names and other shapes.
 template <Scalar T>
 void connect_replacements(Adapter<T>& adapter, const std::vector<Parameter<T>*>& base, bool tied,
                           ActiveHooks<T>& hooks) {
   hooks.replaced.assign(base.size(), nullptr);
-  for (const auto& [name, replacement] : adapter.replacements()) {
+  for (const auto& [name, replacement, rows] : adapter.replacements()) {
+    if (!rows.empty()) {
+      connect_rows<T>(name, replacement, rows, base, hooks);
+      continue;
+    }
     // A tied head is no parameter of its own: "lm_head.weight" takes the place of that use of wte.
     const bool head = tied && name == "lm_head.weight";
     const std::string_view known = head ? std::string_view("wte.weight") : std::string_view(name);
@@ -220,8 +255,17 @@ Adapter<T>& GPT2<T>::add_adapter(const std::string& name, std::unique_ptr<Adapte
 template <Scalar T>
 void GPT2<T>::load_adapter(const std::string& name, const std::filesystem::path& folder) {
   check_new_name(name);
-  Slot& slot = insert(name, read_adapter<T>(folder, *this));
-  if (active_ == nullptr) active_ = &slot;
+  const Index before = config_.vocab_size;
+  if (slots_.empty()) {
+    resize_token_embeddings(std::max(before, adapter_vocab_size(folder, config_)));
+  }
+  try {
+    Slot& slot = insert(name, read_adapter<T>(folder, *this));
+    if (active_ == nullptr) active_ = &slot;
+  } catch (...) {
+    if (slots_.empty()) resize_token_embeddings(before);
+    throw;
+  }
 }
 
 template <Scalar T>

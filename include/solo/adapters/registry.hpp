@@ -38,6 +38,9 @@ template <class Config>
 template <Scalar T, class Config>
 [[nodiscard]] std::unique_ptr<Adapter<T>> read_kind(AdapterFolder& folder, const GPT2<T>& model) {
   Config config = Config::from_json(folder.config());
+  if constexpr (requires { config.see_tensors({}); }) {
+    config.see_tensors(folder.tensor_names(Config::kFilePrefix));
+  }
   const std::string base = describe_base(model);
   ExpectedTensors expected{.prefix = std::string(Config::kFilePrefix)};
   const std::string context = concat(folder.config_name(), " on ", base, ": ");

@@ -8,4 +8,5 @@
 #include <solo/autograd/gradcheck.hpp>
 #include <solo/autograd/lm_loss.hpp>
 #include <solo/autograd/parameter.hpp>
+#include <solo/autograd/table_rows.hpp>
 #include <solo/autograd/tape.hpp>

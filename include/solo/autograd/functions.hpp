@@ -7,6 +7,7 @@
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
+#include <solo/autograd/table_rows.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/core/activation.hpp>
 #include <solo/core/segment.hpp>
@@ -41,6 +42,7 @@ struct EmbeddingArgs {
   std::span<const Index> positions = {};
   Parameter<T>* wte = nullptr;
   Parameter<T>* wpe = nullptr;
+  const TableRows<T>* rows = nullptr;  ///< of wte, replaced; null: none
 };
 template <Scalar T>
 [[nodiscard]] Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args);

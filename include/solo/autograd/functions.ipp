@@ -110,20 +110,26 @@ Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args) {
                        " is not below n_positions ", places.rows);
     }
   }
-  const bool needed = tape.needs(detail::trains(&wte) || detail::trains(&wpe));
+  const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;
+  const bool needed = tape.needs(detail::trains(&wte) || detail::trains(&wpe) ||
+                                 (rows != nullptr && rows->values->requires_grad()));
   const Var<T> y = tape.create(static_cast<Index>(args.ids.size()), tokens.cols, needed);
   ops::embedding_forward<T>(tape.pool(), {.ids = args.ids,
                                           .positions = args.positions,
                                           .wte = tokens,
                                           .wpe = places,
                                           .out = y.value()});
+  if (rows != nullptr) detail::embed_rows<T>(*rows, args.ids, args.positions, places, y.value());
   if (!needed) return y;
   Index* const ids = tape.template scratch<Index>(y.rows());
   std::copy(args.ids.begin(), args.ids.end(), ids);
   const std::span<const Index> tokens_used(ids, args.ids.size());
   const std::span<const Index> positions = detail::stored(tape, args.positions);
-  tape.record(y, [y, &wte, &wpe, tokens_used, positions](Tape<T>& t) {
+  tape.record(y, [y, &wte, &wpe, rows, tokens_used, positions](Tape<T>& t) {
     const MatrixView<T> dy = t.grad(y);
+    if (rows != nullptr && rows->values->requires_grad()) {
+      detail::add_row_gradients<T>(*rows, tokens_used, dy);
+    }
     if (detail::trains(&wte)) {
       ops::embedding_backward<T>(t.pool(), tokens_used, dy, wte.grad().matrix());
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
+#include <solo/autograd/table_rows.hpp>
 #include <solo/autograd/tape.hpp>
 
 #include <algorithm>
@@ -30,6 +31,7 @@ struct LmLossArgs {
   double normalizer = 0.0;     ///< the losses' sum is divided by it; 0: by the number of rows
   double* nll_sum = nullptr;   ///< if not null: Σ −log p(target), without smoothing
   double* loss_sum = nullptr;  ///< if not null: Σ of the rows' losses in double
+  const TableRows<T>* rows = nullptr;  ///< of the head, replaced; null: none
 };
 
 /// Σ_rows loss(h · headᵀ, target) / normalizer as a (1, 1) matrix, losses as ops::CrossEntropy

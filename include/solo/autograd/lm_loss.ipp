@@ -15,19 +15,34 @@ namespace detail {
 /// Logits of h's rows [begin, begin + count), then their losses and, if asked, their gradients.
 template <Scalar T>
 struct LossChunk {
-  ThreadPool& pool;
   Operand<T> head;
   std::span<const int> targets;
   double label_smoothing = 0.0;
+  const TableRows<T>* rows = nullptr;  // null: none
 
-  void run(ConstMatrixView<T> h, Index begin, ops::CrossEntropy<T> request) const {
-    gemm<T>(pool, {.a = h.middle_rows(begin, request.logits.rows),
-                   .b = head.transposed(),
-                   .c = request.logits});
+  void run(Tape<T>& tape, ConstMatrixView<T> h, Index begin, ops::CrossEntropy<T> request) const {
+    const ConstMatrixView<T> part = h.middle_rows(begin, request.logits.rows);
+    gemm<T>(tape.pool(), {.a = part, .b = head.transposed(), .c = request.logits});
+    if (rows != nullptr) put_columns<T>(tape, part, *rows, request.logits);
     request.targets = targets.subspan(static_cast<std::size_t>(begin),
                                       static_cast<std::size_t>(request.logits.rows));
     request.label_smoothing = label_smoothing;
-    ops::cross_entropy(pool, request);
+    ops::cross_entropy(tape.pool(), request);
+  }
+  /// dh (+)= the logits' gradient times the head, whose replaced rows get theirs in `dvalues`, if
+  /// not null; their columns of it are zero afterwards.
+  void backward(Tape<T>& tape, ConstMatrixView<T> h, Index begin, MatrixView<T> dlogits,
+                MatrixView<T> dh, MatrixView<T> dvalues, bool accumulate) const {
+    const MatrixView<T> to = dh.data == nullptr ? dh : dh.middle_rows(begin, dlogits.rows);
+    if (rows != nullptr && to.data != nullptr && !accumulate) {
+      std::fill_n(to.data, to.rows * to.cols, T{});
+    }
+    if (rows != nullptr) {
+      take_columns<T>(tape, h.middle_rows(begin, dlogits.rows), *rows, dlogits, dvalues, to);
+    }
+    if (to.data == nullptr) return;
+    gemm<T>(tape.pool(),
+            {.a = dlogits, .b = head, .c = to, .accumulate = accumulate || rows != nullptr});
   }
 };
 
@@ -51,15 +66,12 @@ void lm_loss_backward(Tape<T>& tape, Var<T> h, Parameter<T>& head, const LossChu
   for_loss_chunks(tape, h.rows(), chunk.head.rows, [&](Index begin, MatrixView<T> logits) {
     double* const losses = tape.template scratch<double>(logits.rows);
     chunk.run(
-        h.value(), begin,
+        tape, h.value(), begin,
         {.logits = logits, .gradient = true, .gradient_scale = gradient_scale, .losses = losses});
     tape.release_scratch(losses, logits.rows);
-    if (dh.data != nullptr) {
-      gemm<T>(tape.pool(), {.a = logits,
-                            .b = chunk.head,
-                            .c = dh.middle_rows(begin, logits.rows),
-                            .accumulate = true});
-    }
+    const bool rows_train = chunk.rows != nullptr && chunk.rows->values->requires_grad();
+    chunk.backward(tape, h.value(), begin, logits, dh,
+                   rows_train ? chunk.rows->values->grad().matrix() : MatrixView<T>{}, true);
     gemm<T>(tape.pool(), {.a = Operand<T>(logits).transposed(),
                           .b = h.value().middle_rows(begin, logits.rows),
                           .c = head.grad().matrix(),
@@ -87,7 +99,9 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
                       args.normalizer);
   }
   const bool head_trains = args.head->requires_grad();
-  const bool needed = tape.needs(h.requires_grad() || head_trains);
+  const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;
+  const bool rows_train = rows != nullptr && rows->values->requires_grad();
+  const bool needed = tape.needs(h.requires_grad() || head_trains || rows_train);
   const double normalizer =
       args.normalizer > 0.0 ? args.normalizer : static_cast<double>(std::max<Index>(h.rows(), 1));
   // With a frozen head the gradient is taken from the logits while they are there.
@@ -95,20 +109,24 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
   int* const targets = tape.template scratch<int>(h.rows());
   std::copy(args.targets.begin(), args.targets.end(), targets);
   const detail::LossChunk<T> chunk{
-      tape.pool(), head, {targets, args.targets.size()}, args.label_smoothing};
+      head, {targets, args.targets.size()}, args.label_smoothing, rows};
   const Var<T> y = tape.create(1, 1, needed);
+  const bool rows_now = gradient_now && rows_train;
+  const Var<T> drows = rows_now ? tape.create(rows->count(), h.cols(), false) : Var<T>{};
+  const MatrixView<T> drows_value = rows_now ? drows.value() : MatrixView<T>{};
+  if (rows_now) std::fill_n(drows_value.data, drows_value.rows * drows_value.cols, T{});
   const Var<T> dh = gradient_now ? tape.create(h.rows(), h.cols(), false) : Var<T>{};
   double* const losses = tape.template scratch<double>(h.rows());
   double* const nll = tape.template scratch<double>(h.rows());
   detail::for_loss_chunks(tape, h.rows(), head.rows, [&](Index begin, MatrixView<T> logits) {
-    chunk.run(h.value(), begin,
+    chunk.run(tape, h.value(), begin,
               {.logits = logits,
                .gradient = gradient_now,
                .gradient_scale = 1.0 / normalizer,
                .losses = losses + begin,
                .nll = nll + begin});
     if (!gradient_now) return;
-    gemm<T>(tape.pool(), {.a = logits, .b = head, .c = dh.value().middle_rows(begin, logits.rows)});
+    chunk.backward(tape, h.value(), begin, logits, dh.value(), drows_value, false);
   });
   double loss_sum = 0.0;
   double nll_sum = 0.0;
@@ -120,8 +138,13 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
   if (args.nll_sum != nullptr) *args.nll_sum = nll_sum;
   *y.value().data = static_cast<T>(loss_sum / normalizer);
   if (gradient_now) {
-    tape.record(y, [y, h, dh](Tape<T>& t) {
-      ops::add_scaled<T>(t.pool(), *t.grad(y).data, dh.value(), t.grad(h));
+    tape.record(y, [y, h, dh, drows, values = rows_now ? rows->values : nullptr](Tape<T>& t) {
+      const T dy = *t.grad(y).data;
+      if (h.requires_grad()) ops::add_scaled<T>(t.pool(), dy, dh.value(), t.grad(h));
+      if (values != nullptr) {
+        ops::add_scaled<T>(t.pool(), dy, drows.value(), values->grad().matrix());
+        t.release(drows);
+      }
       t.release(dh);
     });
   } else if (needed) {

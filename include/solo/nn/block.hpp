@@ -5,6 +5,7 @@
 
 #include <solo/autograd/functions.hpp>
 #include <solo/autograd/parameter.hpp>
+#include <solo/autograd/table_rows.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/core/segment.hpp>
 #include <solo/nn/frozen_prefix.hpp>
@@ -30,6 +31,8 @@ struct ActiveHooks {
   std::vector<int> last_reader;           ///< by block output: the last output a link takes it to
   std::vector<Parameter<T>*> replaced;    ///< by Parameter::id(): the tensor used instead, or null
   Parameter<T>* head = nullptr;           ///< what a tied head uses instead, or null
+  TableRows<T> token_rows = {};           ///< of the embedding, replaced
+  TableRows<T> head_rows = {};            ///< of the head, replaced
 
   [[nodiscard]] Parameter<T>& resolve(Parameter<T>& base) const {
     const auto id = static_cast<std::size_t>(base.id());

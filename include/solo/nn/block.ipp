@@ -238,7 +238,8 @@ Var<T> Network<T>::embed(const ForwardContext<T>& context, const GPT2Config& con
   const Var<T> h = embedding<T>(context.tape, {.ids = ids,
                                                .positions = {positions, ids.size()},
                                                .wte = &context.hooks.resolve(wte),
-                                               .wpe = &context.hooks.resolve(wpe)});
+                                               .wpe = &context.hooks.resolve(wpe),
+                                               .rows = &context.hooks.token_rows});
   // Block numbers give every other place its number; the embedding's follows the last block's.
   const auto site =
       detail::dropout_site(static_cast<int>(blocks.size()), detail::DropoutPlace::embedding);
@@ -357,7 +358,7 @@ int Network<T>::frozen_blocks(const ActiveHooks<T>& hooks) {
     const auto parameters = blocks[static_cast<std::size_t>(i)]->parameters();
     return std::all_of(parameters.begin(), parameters.end(), frozen);
   };
-  if (!frozen(&wte) || !frozen(&wpe)) return 0;
+  if (!frozen(&wte) || !frozen(&wpe) || !hooks.token_rows.empty()) return 0;
   int count = 0;
   while (static_cast<std::size_t>(count) < blocks.size() && untouched(count)) ++count;
   return count;

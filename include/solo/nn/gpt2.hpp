@@ -145,6 +145,12 @@ class GPT2 {
   /// The parameter of this name; ConfigError ("model.parameter") if there is none.
   [[nodiscard]] Parameter<T>& parameter(std::string_view name);
 
+  /// Gives the embedding, and a head of its own, another number of rows, rounded up to a multiple
+  /// of `pad_to_multiple_of`. New rows are the mean of the old ones: transformers' mean_resizing
+  /// draws around it with 1e-9 of the rows' covariance. Throws ConfigError ("config.range"), or
+  /// "model.resize" when there are adapters, which have the old size.
+  void resize_token_embeddings(Index vocab_size, Index pad_to_multiple_of = 1);
+
   // --- adapters (defined in adapters/model_adapters.ipp) ---
 
   /// Adds a new adapter and makes it the active one; the base is frozen from here on, also when the
@@ -158,7 +164,9 @@ class GPT2 {
   /// or layers that are not there, no trainable tensor, names that are empty or not unique.
   Adapter<T>& add_adapter(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   /// Reads an adapter folder; its adapter_config.json says which kind. It becomes the active one
-  /// only if there is none. Throws as read_adapter() in adapters/adapter_file.hpp.
+  /// only if there is none. Before the first adapter the base is resized to what an adapter made on
+  /// a resized base needs, if that holds all the new rows. Throws as read_adapter() in
+  /// adapters/adapter_file.hpp.
   void load_adapter(const std::string& name, const std::filesystem::path& folder);
   /// Writes adapter_config.json and adapter_model.safetensors (float32).
   void save_adapter(std::string_view name, const std::filesystem::path& folder,
@@ -180,9 +188,10 @@ class GPT2 {
   [[nodiscard]] std::string active_adapter() const;
   [[nodiscard]] Adapter<T>& adapter(std::string_view name);
   [[nodiscard]] const Adapter<T>& adapter(std::string_view name) const;
-  /// Puts a LoRA adapter's deltas into the base weights and returns the largest |Δlogit| against
-  /// the unmerged model on a fixed sequence; ConfigError ("adapter.merge") for what cannot be
-  /// merged.
+  /// Puts a LoRA adapter's deltas, and what it replaces, into the base weights, giving a tied head
+  /// its own table where it no longer equals the embedding, and returns the largest |Δlogit|
+  /// against the unmerged model on a fixed sequence; ConfigError ("adapter.merge") for what cannot
+  /// be merged.
   float merge_adapter(std::string_view name);
   /// Restores the base weights, bit for bit.
   void unmerge_adapter(std::string_view name);
@@ -254,6 +263,7 @@ class GPT2 {
     std::unique_ptr<Adapter<T>> adapter;
     ActiveHooks<T> hooks;
     std::vector<std::pair<Parameter<T>*, Tensor<T>>> unmerged;  // base weights before merge_adapter
+    bool untied = false;  // merge_adapter gave the tied head a table of its own
   };
 
   struct Uninitialised {};
@@ -275,6 +285,9 @@ class GPT2 {
   void enable_adapters(bool enabled);
   Slot& insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   void require_unmerged(const Slot* allowed) const;
+  void untie_head();
+  void tie_head();
+  void restore_base(Slot& slot);
 
   GPT2Config config_;
   std::string name_or_path_;
@@ -294,4 +307,5 @@ class GPT2 {
 #if SOLO_HEADER_ONLY
 #include <solo/nn/gpt2.ipp>        // IWYU pragma: keep
 #include <solo/nn/pretrained.ipp>  // IWYU pragma: keep
+#include <solo/nn/resize.ipp>      // IWYU pragma: keep
 #endif

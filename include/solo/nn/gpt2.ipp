@@ -183,6 +183,7 @@ void GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h,
   gemm<T>(*pool_, {.a = normed.value(),
                    .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
                    .c = result});
+  detail::put_columns<T>(context.tape, normed.value(), context.hooks.head_rows, result);
 }
 
 template <Scalar T>
@@ -336,7 +337,8 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
                      .label_smoothing = options.label_smoothing,
                      .normalizer = options.normalizer,
                      .nll_sum = options.nll_sum,
-                     .loss_sum = options.loss_sum});
+                     .loss_sum = options.loss_sum,
+                     .rows = &context.hooks.head_rows});
 }
 
 template <Scalar T>
@@ -356,7 +358,8 @@ Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
   const Var<T> mean = lm_loss<T>(tape, normed,
                                  {.head = &context.hooks.resolve_head(network_->head()),
                                   .targets = scored.targets,
-                                  .nll_sum = &nll});
+                                  .nll_sum = &nll,
+                                  .rows = &context.hooks.head_rows});
   const auto tokens = static_cast<Index>(scored.targets.size());
   if (!is_finite(static_cast<double>(mean.item()))) {
     fail<NumericError>("numeric.loss", "the loss is not finite");

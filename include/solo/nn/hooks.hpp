@@ -86,6 +86,18 @@ enum class FileContent {
   gradients  ///< the gradients of those that train, zeros where none was computed
 };
 
+/// A tensor of an adapter that stands in for a base parameter, or for some of its rows.
+template <Scalar T>
+struct Replacement {
+  /// "h.0.ln_1.weight". Of a tied embedding "wte.weight" is the embedding alone and
+  /// "lm_head.weight" the head.
+  std::string base;
+  Parameter<T>* tensor = nullptr;
+  /// Of "wte.weight" or "lm_head.weight", each once: these rows alone are replaced, row rows[i] by
+  /// row i of the tensor. Empty: all of the parameter.
+  std::vector<int> rows = {};
+};
+
 /// What every adapter is: tensors of its own, some of which may stand in for the base's. Most kinds
 /// derive from BlockAdapter or LinearAdapter; one that only replaces base tensors derives from
 /// this.
@@ -105,12 +117,9 @@ class Adapter {
   [[nodiscard]] virtual BlockAdapter<T>* as_block() noexcept { return nullptr; }
   [[nodiscard]] virtual LinearAdapter<T>* as_linear() noexcept { return nullptr; }
 
-  /// Base parameters (by name, "h.0.ln_1.weight") that one of the adapter's own tensors replaces
-  /// while it is active. Of a tied embedding "wte.weight" is the embedding alone and
-  /// "lm_head.weight" the head. Never called in a forward pass.
-  [[nodiscard]] virtual std::vector<std::pair<std::string, Parameter<T>*>> replacements() {
-    return {};
-  }
+  /// Base parameters, whole or some rows of a table of tokens, that the adapter's own tensors
+  /// replace while it is active. Never called in a forward pass.
+  [[nodiscard]] virtual std::vector<Replacement<T>> replacements() { return {}; }
 
   /// Continuation parameter τ of a gate schedule at optimizer step 1, 2, …; 1 when there is none.
   [[nodiscard]] virtual double homotopy(std::int64_t /*step*/) const { return 1.0; }
@@ -126,6 +135,8 @@ class Adapter {
                   ",\n  \"task_type\": \"CAUSAL_LM\"\n}");
   }
 
+  /// Whether a file may have a tensor of this name, after the prefix, that is passed over.
+  [[nodiscard]] virtual bool ignores(std::string_view /*name*/) const { return false; }
   /// What the file's tensors say in their metadata beside the configuration, under names that begin
   /// with "solo_".
   [[nodiscard]] virtual std::map<std::string, std::string> metadata() const { return {}; }

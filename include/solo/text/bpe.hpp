@@ -37,6 +37,9 @@ class Bpe {
   /// creates a pair of lower rank, which trained merges never do.)
   void append_ids(std::string_view piece, std::vector<int>& out) const;
 
+  /// Takes a vocabulary that grew by tokens without merges.
+  void grow(int vocab_size);
+
   /// Rank of this pair, or -1.
   [[nodiscard]] int rank(int left, int right) const noexcept;
 

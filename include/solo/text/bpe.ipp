@@ -29,6 +29,10 @@ SOLO_INLINE Bpe::Bpe(std::span<const Merge> merges, const std::array<int, 256>& 
   }
 }
 
+SOLO_INLINE void Bpe::grow(int vocab_size) {
+  begin_.resize(static_cast<std::size_t>(vocab_size) + 1, begin_.back());
+}
+
 SOLO_INLINE Bpe::Entry Bpe::find(int left, int right) const noexcept {
   const auto id = static_cast<std::size_t>(left);
   const auto first = entries_.begin() + begin_[id];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/io/atomic_folder.hpp>
+#include <solo/text/added_token_files.hpp>
 #include <solo/text/added_tokens.hpp>
 #include <solo/text/bpe.hpp>
 #include <solo/text/tokenizer_files.hpp>
@@ -18,7 +19,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
@@ -35,6 +35,12 @@ struct EncodeOptions {
   bool special_tokens = true;
   /// Whether prefix_ids() and suffix_ids() are put around the text, as in Hugging Face.
   bool add_special_tokens = true;
+};
+
+/// How Tokenizer::add_tokens adds.
+struct AddTokensOptions {
+  /// Whether the files call them special, which decoders of other tools may leave out.
+  bool special_tokens = false;
 };
 
 /// Turns text into token ids and back. Any bytes can be encoded, and decode(encode(x)) is x for all
@@ -100,6 +106,13 @@ class Tokenizer {
   [[nodiscard]] int token_id(std::string_view bytes) const noexcept {
     return vocabulary_.find(bytes);
   }
+  /// Adds tokens that encode() finds whole, as transformers' add_tokens: an added token stays as it
+  /// is, one of the vocabulary keeps its id, others get the ids that follow, empty ones are passed
+  /// over. Returns how many were no added tokens before. save_pretrained() writes them so that
+  /// AutoTokenizer reads them back. The one call that changes a tokenizer: no other thread may use
+  /// it meanwhile. Throws ConfigError ("tokenizer.add") for a token that is no UTF-8 or too long,
+  /// or too many of them.
+  int add_tokens(const std::vector<std::string>& tokens, const AddTokensOptions& options = {});
   /// A number that differs (but for chance) between tokenizers that encode differently.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   /// Whether both encode and decode alike; their files may differ in form.
@@ -118,11 +131,6 @@ class Tokenizer {
   void save_pretrained(AtomicFolder& files) const;
 
  private:
-  struct KeptFile {
-    std::string name;
-    std::string contents;
-  };
-
   explicit Tokenizer(detail::TokenizerParts&& parts);
   void append_ordinary(std::string_view text, std::vector<int>& ids) const;
   void append_text(std::string_view text, std::vector<int>& ids) const;
@@ -139,9 +147,10 @@ class Tokenizer {
   int eos_token_id_ = -1;
   int pad_token_id_ = -1;
   bool add_prefix_space_ = false;
+  bool split_special_tokens_ = false;
   std::vector<std::string> warnings_;
   std::uint64_t fingerprint_ = 0;
-  std::vector<KeptFile> files_;
+  std::vector<detail::KeptFile> files_;
 };
 
 }  // namespace solo::inline SOLO_ABI

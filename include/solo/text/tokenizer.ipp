@@ -59,6 +59,11 @@ class WordHash {
   return hash.value();
 }
 
+inline void sort_by_id(std::vector<AddedToken>& tokens) {
+  std::sort(tokens.begin(), tokens.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+}
+
 }  // namespace detail
 
 SOLO_INLINE Tokenizer::Tokenizer(detail::TokenizerParts&& parts)
@@ -68,14 +73,14 @@ SOLO_INLINE Tokenizer::Tokenizer(detail::TokenizerParts&& parts)
   whole_tokens_ = detail::WholeTokens(vocabulary_, bpe_);
   finder_ = detail::AddedTokenFinder(parts.added, parts.split_special_tokens);
   added_ = std::move(parts.added);
-  std::sort(added_.begin(), added_.end(),
-            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  detail::sort_by_id(added_);
   prefix_ = std::move(parts.prefix);
   suffix_ = std::move(parts.suffix);
   bos_token_id_ = parts.bos;
   eos_token_id_ = parts.eos;
   pad_token_id_ = parts.pad;
   add_prefix_space_ = parts.add_prefix_space;
+  split_special_tokens_ = parts.split_special_tokens;
   warnings_ = std::move(parts.warnings);
 }
 
@@ -95,8 +100,8 @@ SOLO_INLINE Tokenizer Tokenizer::from_files(const std::filesystem::path& vocab,
 }
 
 SOLO_INLINE Tokenizer Tokenizer::from_parts(detail::TokenizerParts&& parts) {
-  std::vector<KeptFile> files = {{"vocab.json", detail::vocab_json_text(parts)},
-                                 {"merges.txt", detail::merges_text(parts)}};
+  std::vector<detail::KeptFile> files = {{"vocab.json", detail::vocab_json_text(parts)},
+                                         {"merges.txt", detail::merges_text(parts)}};
   Tokenizer tokenizer(std::move(parts));
   tokenizer.files_ = std::move(files);
   return tokenizer;
@@ -179,6 +184,48 @@ SOLO_INLINE std::vector<int> Tokenizer::encode(std::string_view text,
   return ids;
 }
 
+SOLO_INLINE int Tokenizer::add_tokens(const std::vector<std::string>& tokens,
+                                      const AddTokensOptions& options) {
+  detail::TokenizerParts parts;
+  parts.vocabulary = vocabulary_;
+  parts.added = added_;
+  for (const std::string& token : tokens) {
+    const auto same = [&token](const AddedToken& other) { return other.content == token; };
+    if (token.empty() || std::any_of(parts.added.begin(), parts.added.end(), same)) continue;
+    if (!is_utf8(token) || token.size() > detail::kMaxAddedTokenBytes) {
+      fail<ConfigError>("tokenizer.add", "add_tokens: expected UTF-8 of at most ",
+                        detail::kMaxAddedTokenBytes, " bytes, found ", quoted(token));
+    }
+    if (parts.added.size() == detail::kMaxAddedTokens ||
+        parts.vocabulary.size() == detail::kMaxVocabulary) {
+      fail<ConfigError>("tokenizer.add", "add_tokens: expected at most ", detail::kMaxAddedTokens,
+                        " added tokens and ", detail::kMaxVocabulary, " in all, found more at ",
+                        quoted(token));
+    }
+    detail::place_added_token(parts,
+                              {.content = token,
+                               .special = options.special_tokens,
+                               .normalized = !options.special_tokens},
+                              "add_tokens");
+  }
+  const auto count = static_cast<int>(parts.added.size() - added_.size());
+  if (count == 0) return 0;
+  detail::WordHash hash;
+  hash.add(fingerprint_);
+  for (std::size_t i = added_.size(); i < parts.added.size(); ++i) {
+    hash.add(parts.added[i].content);
+    hash.add(static_cast<std::uint64_t>(parts.added[i].id) * 2 + (options.special_tokens ? 1 : 0));
+  }
+  detail::sort_by_id(parts.added);
+  files_ = detail::with_added_tokens(files_, parts.added, vocab_size());
+  finder_ = detail::AddedTokenFinder(parts.added, split_special_tokens_);
+  bpe_.grow(parts.vocabulary.size());
+  vocabulary_ = std::move(parts.vocabulary);
+  added_ = std::move(parts.added);
+  fingerprint_ = hash.value();
+  return count;
+}
+
 SOLO_INLINE std::string_view Tokenizer::token(int id) const {
   if (id < 0 || id >= vocab_size()) {
     fail<ConfigError>("tokenizer.id", "token id ", id, ": expected 0 to ", vocab_size() - 1,
@@ -195,10 +242,10 @@ SOLO_INLINE std::string Tokenizer::decode(std::span<const int> ids) const {
 
 SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) const {
   make_directories(dir);
-  for (const KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
+  for (const detail::KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
   for (const std::string_view name : kTokenizerFiles) {
     const bool kept = std::any_of(files_.begin(), files_.end(),
-                                  [&](const KeptFile& file) { return file.name == name; });
+                                  [&](const detail::KeptFile& file) { return file.name == name; });
     std::error_code error;
     if (!kept) std::filesystem::remove(dir / name, error);
     if (error) {
@@ -209,7 +256,7 @@ SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) co
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(AtomicFolder& files) const {
-  for (const KeptFile& file : files_) files.write(file.name, file.contents);
+  for (const detail::KeptFile& file : files_) files.write(file.name, file.contents);
   for (const std::string_view name : kTokenizerFiles) files.remove(name);
 }
 

@@ -30,7 +30,7 @@ Config from_text(const std::string& text) {
 
 std::set<std::string> replaced(Adapter<float>& adapter) {
   std::set<std::string> names;
-  for (const auto& item : adapter.replacements()) names.insert(item.first);
+  for (const auto& item : adapter.replacements()) names.insert(item.base);
   return names;
 }
 

@@ -16,7 +16,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
@@ -42,7 +41,7 @@ class LoraAdapter final : public LinearAdapter<T> {
 
   [[nodiscard]] std::vector<LinearSite> sites() const override;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
-  [[nodiscard]] std::vector<std::pair<std::string, Parameter<T>*>> replacements() override;
+  [[nodiscard]] std::vector<Replacement<T>> replacements() override;
   [[nodiscard]] Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) override;
   [[nodiscard]] bool merge(ThreadPool& pool, const MergeTarget<T>& target) override;
 
@@ -53,6 +52,7 @@ class LoraAdapter final : public LinearAdapter<T> {
   [[nodiscard]] std::string config_json(std::string_view base_model) const override {
     return file_config_.to_json(base_model);
   }
+  [[nodiscard]] bool ignores(std::string_view name) const override { return config_.ignores(name); }
   /// The parts of c_attn it is of, which the configuration of a file cannot say.
   [[nodiscard]] std::map<std::string, std::string> metadata() const override;
   void import_metadata(const std::map<std::string, std::string>& metadata) override;
@@ -80,7 +80,18 @@ class LoraAdapter final : public LinearAdapter<T> {
     std::string base;
     Parameter<T> parameter;
   };
+  struct Rows {
+    detail::LoraRows plan;
+    Parameter<T> parameter;
+  };
+  struct Table {
+    detail::LoraTable plan;
+    Parameter<T> parameter;  ///< named as plan.names.front()
+  };
 
+  void add_tables(const detail::LoraPlan& plan, const GPT2<T>& model);
+  /// Takes the tables' tensors, the names beyond the first one's checked and dropped.
+  void take_tables(std::vector<FileTensor<T>>& tensors) const;
   [[nodiscard]] Layer& layer(const LinearSite& site) const;
   /// f(parameter, layer of it or null) in file order.
   template <class F>
@@ -92,6 +103,8 @@ class LoraAdapter final : public LinearAdapter<T> {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Layer*> by_site_;
   std::vector<std::unique_ptr<Copy>> copies_;
+  std::vector<std::unique_ptr<Rows>> rows_;
+  std::vector<std::unique_ptr<Table>> tables_;
 };
 
 /// For GPT2::add_adapter.
@@ -102,5 +115,6 @@ template <Scalar T>
 }  // namespace solo::inline SOLO_ABI
 
 #if SOLO_HEADER_ONLY
-#include <solo/adapters/lora/adapter.ipp>  // IWYU pragma: keep
+#include <solo/adapters/lora/adapter.ipp>         // IWYU pragma: keep
+#include <solo/adapters/lora/adapter_tables.ipp>  // IWYU pragma: keep
 #endif

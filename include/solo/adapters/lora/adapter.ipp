@@ -165,6 +165,7 @@ LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : co
     copies_.push_back(std::make_unique<Copy>(Copy{copy.base, Parameter<T>(copy.name, copy.shape)}));
     detail::copy_base(model, copy.base, copies_.back()->parameter);
   }
+  add_tables(plan, model);
 }
 
 template <Scalar T>
@@ -227,6 +228,8 @@ void LoraAdapter<T>::for_parameters(const F& f) {
     if (layer->magnitude) f(*layer->magnitude, nullptr);
   }
   for (const auto& copy : copies_) f(copy->parameter, nullptr);
+  for (const auto& rows : rows_) f(rows->parameter, nullptr);
+  for (const auto& table : tables_) f(table->parameter, nullptr);
 }
 
 template <Scalar T>
@@ -237,9 +240,21 @@ std::vector<Parameter<T>*> LoraAdapter<T>::parameters() {
 }
 
 template <Scalar T>
-std::vector<std::pair<std::string, Parameter<T>*>> LoraAdapter<T>::replacements() {
-  std::vector<std::pair<std::string, Parameter<T>*>> result;
-  for (const auto& copy : copies_) result.emplace_back(copy->base, &copy->parameter);
+std::vector<Replacement<T>> LoraAdapter<T>::replacements() {
+  std::vector<Replacement<T>> result;
+  for (const auto& copy : copies_) {
+    result.push_back({.base = copy->base, .tensor = &copy->parameter});
+  }
+  for (const auto& table : tables_) {
+    for (const std::string& base : table->plan.bases) {
+      result.push_back({.base = base, .tensor = &table->parameter});
+    }
+  }
+  for (const auto& rows : rows_) {
+    for (const std::string& base : rows->plan.bases) {
+      result.push_back({.base = base, .tensor = &rows->parameter, .rows = rows->plan.rows});
+    }
+  }
   return result;
 }
 
@@ -317,15 +332,22 @@ std::vector<FileTensor<T>> LoraAdapter<T>::export_tensors(FileContent content) {
   for_parameters([&](Parameter<T>& p, const Layer* sliced) {
     const bool values = content == FileContent::values;
     if (!values && !p.requires_grad()) return;
-    const Tensor<T>& tensor = values ? p.value() : p.grad();
+    const Tensor<T>& tensor = values ? std::as_const(p).value() : p.grad();
     const bool blocks = sliced != nullptr && sliced->plan.sliced();
     result.push_back({p.name(), blocks ? sliced->expanded(tensor) : tensor.clone()});
+    for (const auto& table : tables_) {
+      if (&table->parameter != &p) continue;
+      for (std::size_t i = 1; i < table->plan.names.size(); ++i) {
+        result.push_back({table->plan.names[i], tensor.clone()});
+      }
+    }
   });
   return result;
 }
 
 template <Scalar T>
 void LoraAdapter<T>::import_tensors(std::vector<FileTensor<T>> tensors) {
+  take_tables(tensors);
   std::size_t next = 0;
   for_parameters([&](Parameter<T>& p, const Layer* sliced) {
     const bool blocks = sliced != nullptr && sliced->plan.sliced();
@@ -343,6 +365,7 @@ void LoraAdapter<T>::import_tensors(std::vector<FileTensor<T>> tensors) {
   next = 0;
   for_parameters(
       [&](Parameter<T>& p, const Layer*) { p.value() = std::move(tensors[next++].value); });
+  for (const auto& table : tables_) table->parameter.pack();
 }
 
 template <Scalar T>

@@ -9,6 +9,7 @@
 #include <solo/nn/gpt2_config.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +57,14 @@ struct LoraConfig {
   /// same on the base as it is; a new adapter cannot begin so.
   LoraStart start = LoraStart::plain;
   std::vector<std::string> modules_to_save = {};  ///< modules that train in full, as copies
+  /// Tokens whose rows train and nothing else of their tables, by module: "wte", "lm_head". A plain
+  /// list in peft's file is that of "wte". In a tied model they are the head's rows too, unless the
+  /// head has other ones.
+  std::vector<std::pair<std::string, std::vector<Index>>> trainable_token_indices = {};
+  /// Frozen tables of tokens that the file holds in place of the base's, by their names in it:
+  /// "transformer.wte.weight", "lm_head.weight" (peft's save_embedding_layers). Not in
+  /// adapter_config.json.
+  std::vector<std::string> saved_tables = {};
   bool equal_init = false;  ///< all blocks begin with the same A; not written to the file
   std::uint64_t seed = 42;  ///< of A; not written to the file
 
@@ -72,7 +81,13 @@ struct LoraConfig {
   void validate(const GPT2Config& base) const;
   /// The tensors of the file. Throws as validate().
   [[nodiscard]] std::vector<AdapterTensor> tensors(const GPT2Config& base) const;
-  /// Whether peft writes a tensor of this name that it does not read.
+  /// Sets saved_tables by the names of an adapter file's tensors, after the prefix.
+  void see_tensors(std::span<const std::string> names);
+  /// The tokens that `base` must have for a file with these tensors (names after
+  /// the prefix): more than it has when the file holds every row beyond.
+  [[nodiscard]] Index vocab_size(std::span<const AdapterTensor> tensors,
+                                 const GPT2Config& base) const;
+  /// Whether peft writes a tensor of this name that it does not read, or writes it twice.
   [[nodiscard]] bool ignores(std::string_view name) const;
 };
 

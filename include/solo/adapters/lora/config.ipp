@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/tables.hpp>
 #include <solo/adapters/module_json.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
@@ -64,7 +65,6 @@ struct LoraFixedKey {
                                        LoraFixedKey{"megatron_config", "null"},
                                        LoraFixedKey{"monteclora_config", "null"},
                                        LoraFixedKey{"target_parameters", "null"},
-                                       LoraFixedKey{"trainable_token_indices", "null"},
                                        LoraFixedKey{"use_bdlora", "null"},
                                        LoraFixedKey{"use_qalora", "false"},
                                        LoraFixedKey{"velora_config", "null"}};
@@ -85,7 +85,7 @@ inline void check_lora_keys(const JsonFields& fields) {
                                            "loftq_config",      "corda_config",
                                            "eva_config",        "lora_ga_config",
                                            "megatron_core",     "merge_weights",
-                                           "qalora_group_size"};
+                                           "qalora_group_size", "trainable_token_indices"};
   append_common_keys(allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) allowed.push_back(fixed.key);
   reject_unknown_settings(fields, allowed);
@@ -153,6 +153,21 @@ inline void read_layers(const JsonFields& fields, LoraConfig& config) {
   std::erase(config.layers_pattern, "");
 }
 
+/// A list, which is the embedding's, or {"module": list, …}; null is none.
+inline void read_token_indices(const JsonFields& fields, LoraConfig& config) {
+  constexpr std::string_view kKey = "trainable_token_indices";
+  if (fields.absent(kKey)) return;
+  const auto read = [](const JsonFields& from, std::string_view key) {
+    const std::vector<std::int64_t> ids = from.integers(key, {.min = 0});
+    return std::vector<Index>(ids.begin(), ids.end());
+  };
+  if (fields.value(kKey).is_array()) {
+    config.trainable_token_indices = {{"wte", read(fields, kKey)}};
+  } else {
+    config.trainable_token_indices = read_pattern<std::vector<Index>>(fields, kKey, read);
+  }
+}
+
 [[nodiscard]] inline Json number_json(double value) {
   constexpr double kExact = 9007199254740992.0;
   if (std::abs(value) < kExact && value == std::trunc(value)) {
@@ -196,6 +211,7 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
   config.use_dora = detail::read_switch(fields, "use_dora");
   config.start = detail::read_start(fields);
   config.modules_to_save = detail::read_names(fields, "modules_to_save");
+  detail::read_token_indices(fields, config);
   return config;
 }
 
@@ -223,10 +239,26 @@ SOLO_INLINE std::string LoraConfig::to_json(std::string_view base_model) const {
   if (use_rslora) json["use_rslora"] = true;
   if (lora_bias) json["lora_bias"] = true;
   if (use_dora) json["use_dora"] = true;
+  if (trainable_token_indices.size() == 1 && trainable_token_indices.front().first == "wte") {
+    json["trainable_token_indices"] = trainable_token_indices.front().second;
+  } else if (!trainable_token_indices.empty()) {
+    json["trainable_token_indices"] = detail::pattern_json(
+        trainable_token_indices, [](const std::vector<Index>& ids) { return Json(ids); });
+  }
   return dump_sorted(json);
 }
 
+SOLO_INLINE void LoraConfig::see_tensors(std::span<const std::string> names) {
+  saved_tables = detail::saved_table_names(*this, names);
+}
+
+SOLO_INLINE Index LoraConfig::vocab_size(std::span<const AdapterTensor> tensors,
+                                         const GPT2Config& base) const {
+  return detail::vocabulary_of(*this, tensors, base);
+}
+
 SOLO_INLINE bool LoraConfig::ignores(std::string_view name) const {
+  if (detail::is_repeated_table(*this, name)) return true;
   // With both, peft also writes what it wraps the copied modules in.
   return bias == LoraBias::all && !modules_to_save.empty() && name.ends_with(".bias") &&
          (name.find(".modules_to_save.") != std::string_view::npos ||

@@ -11,3 +11,4 @@
 #include <solo/adapters/lora/peft_form.hpp>
 #include <solo/adapters/lora/plan.hpp>
 #include <solo/adapters/lora/start.hpp>
+#include <solo/adapters/lora/tables.hpp>

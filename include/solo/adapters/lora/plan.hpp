@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/lora/tables.hpp>
 #include <solo/nn/hooks.hpp>
 
 #include <array>
@@ -43,12 +44,14 @@ struct LoraCopy {
 struct LoraPlan {
   std::vector<LoraSite> sites;
   std::vector<LoraCopy> copies;
+  std::vector<LoraRows> rows;
+  std::vector<LoraTable> tables;
 };
 
 /// Checks the configuration and resolves it. Throws ConfigError.
 [[nodiscard]] LoraPlan plan_lora(const LoraConfig& config, const GPT2Config& base);
 
-/// The tensors of the file, in its order: by layer, then the copies.
+/// The tensors of the file, in its order: by layer, then copies, rows and tables.
 [[nodiscard]] std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
                                                            const LoraPlan& plan);
 /// What selects parts of c_attn: "c_attn.q" and so on.

@@ -53,6 +53,17 @@ class LoraPlanner {
     }
     select_saved();
     plan.copies = copies(plan.sites);
+    plan.rows = plan_token_rows(config_, base_);
+    std::vector<std::string> replaced;
+    for (const LoraCopy& copy : plan.copies) replaced.push_back(copy.base);
+    for (const LoraRows& rows : plan.rows) {
+      if (std::find(replaced.begin(), replaced.end(), rows.bases.front()) == replaced.end()) {
+        continue;
+      }
+      fail<ConfigError>("lora.token_indices", "trainable_token_indices: ", rows.bases.front(),
+                        " trains as a whole by modules_to_save; give one of the two");
+    }
+    plan.tables = plan_tables(config_, base_, replaced);
     return plan;
   }
 
@@ -211,7 +222,10 @@ class LoraPlanner {
         fail<ConfigError>("lora.target",
                           "target_modules: ", describe_modules(config_.target_modules), " matches ",
                           quoted(module),
-                          "; only c_attn, c_proj and c_fc of the blocks can be adapted");
+                          "; only c_attn, c_proj and c_fc of the blocks can be adapted",
+                          module == "lm_head" || module == "transformer.wte"
+                              ? ": for this table give modules_to_save or trainable_token_indices"
+                              : "");
       }
       if (whole && sliced) {
         fail<ConfigError>("lora.parts",
@@ -332,6 +346,10 @@ SOLO_INLINE std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& confi
     if (config.use_dora) tensors.push_back({site.module + ".lora_magnitude_vector", {site.out}});
   }
   for (const LoraCopy& copy : plan.copies) tensors.push_back({copy.name, copy.shape});
+  for (const LoraRows& rows : plan.rows) tensors.push_back({rows.name, rows.shape()});
+  for (const LoraTable& table : plan.tables) {
+    for (const std::string& name : table.names) tensors.push_back({name, table.shape, false});
+  }
   return tensors;
 }
 
@@ -356,6 +374,7 @@ SOLO_INLINE Index parameter_count(const LoraConfig& config, const GPT2Config& ba
     if (config.use_dora) count += site.out;
   }
   for (const detail::LoraCopy& copy : plan.copies) count += Tensor<float>::count(copy.shape);
+  for (const detail::LoraRows& rows : plan.rows) count += Tensor<float>::count(rows.shape());
   return count;
 }
 

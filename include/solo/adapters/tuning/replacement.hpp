@@ -11,7 +11,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
@@ -50,10 +49,10 @@ class ReplacementAdapter : public Adapter<T> {
     for (const auto& p : parameters_) result.push_back(p.get());
     return result;
   }
-  [[nodiscard]] std::vector<std::pair<std::string, Parameter<T>*>> replacements() override {
-    std::vector<std::pair<std::string, Parameter<T>*>> result;
+  [[nodiscard]] std::vector<Replacement<T>> replacements() override {
+    std::vector<Replacement<T>> result;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      result.emplace_back(base_names_[i], parameters_[i].get());
+      result.push_back({.base = base_names_[i], .tensor = parameters_[i].get()});
     }
     return result;
   }

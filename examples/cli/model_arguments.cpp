@@ -44,7 +44,8 @@ TrainedText ModelArguments::trained_text(Index vocab_size) const {
   if (!adapter.empty()) {
     take(read_adapter_metadata(adapter));
   } else {
-    for (const SafetensorsFile& file : TensorStore::open(model).files()) take(file.metadata());
+    const TensorStore store = TensorStore::open(model);
+    for (const SafetensorsFile& file : store.files()) take(file.metadata());
   }
   const std::filesystem::path file = folder / kTrainingArgsFile;
   if (!said.contains("separator") && std::filesystem::exists(file)) {

@@ -13,8 +13,8 @@
 namespace solo::cli {
 namespace {
 
-[[noreturn]] void refuse(const std::string& option, std::string_view expected,
-                         std::string_view found) {
+[[noreturn]] void refuse_number(const std::string& option, std::string_view expected,
+                                std::string_view found) {
   const std::string where = option.empty() ? std::string() : option + ": ";
   throw UsageError(concat(where, "expected ", expected, ", found ", quoted(found)));
 }
@@ -75,7 +75,8 @@ std::string checked(const CLI::Option& option, const std::string& text) {
                                       : not_negative ? "a number of at least 0"
                                                      : "a number";
     const double value = parse_real("", text, expected);
-    if ((positive && value <= 0.0) || (not_negative && value < 0.0)) refuse("", expected, text);
+    if ((positive && value <= 0.0) || (not_negative && value < 0.0))
+      refuse_number("", expected, text);
     return concat(value);  // to the bit
   } catch (const UsageError& e) {
     throw CLI::ValidationError(e.what());
@@ -86,7 +87,7 @@ std::string checked(const CLI::Option& option, const std::string& text) {
 
 std::string whole_number(const std::string& option, std::string_view text,
                          const WholeRange& range) {
-  if (!lies_in(range, text)) refuse(option, expected_whole(range), text);
+  if (!lies_in(range, text)) refuse_number(option, expected_whole(range), text);
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
   text.remove_prefix(std::min(text.find_first_not_of('0'), text.size() - 1));
@@ -95,7 +96,7 @@ std::string whole_number(const std::string& option, std::string_view text,
 
 double parse_real(const std::string& option, std::string_view text, std::string_view expected) {
   const auto value = converted<double>(text);
-  if (!value || !std::isfinite(*value)) refuse(option, expected, text);
+  if (!value || !std::isfinite(*value)) refuse_number(option, expected, text);
   return *value;
 }
 

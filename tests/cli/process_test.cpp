@@ -114,7 +114,8 @@ TEST_CASE("a run under nohup outlives its terminal, and one whose progress nobod
   CHECK(slurp(setup.dir.path() / "result").find("\"steps\":100") != std::string::npos);
 }
 
-TEST_CASE("a closed terminal stops a run, though it sends several signals; a second Ctrl-C kills") {
+TEST_CASE(
+    "a closed terminal stops a run, though it sends several signals, and a second Ctrl-C kills") {
   SOLO_NEEDS_PROGRAM;
   const auto signalled = [](const std::string& signals) {
     const Setup setup;

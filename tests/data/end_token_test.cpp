@@ -34,7 +34,7 @@ Dataset pair(const std::string& prompt, const std::string& completion,
   return Dataset::from_pairs({{prompt, completion}}, tiny(), options);
 }
 
-constexpr DatasetOptions kPlain = {.separator = Separator::none};
+const DatasetOptions kPlain = {.separator = Separator::none};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/temporary_file.hpp>
 
 #include "io/io_test_support.hpp"
 #include "support/catch.hpp"

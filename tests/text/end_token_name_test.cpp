@@ -48,8 +48,9 @@ TEST_CASE("eos_token is the folder's own, as a name or an object", "[text]") {
   CHECK(eos(R"({"eos_token": {"content": "!", "lstrip": false, "__type": "AddedToken"}})") == 0);
   CHECK(eos(R"({"eos_token": null})") == -1);
   CHECK(eos(R"({"tokenizer_class": "GPT2Tokenizer"})") == 511);
-  CHECK(eos(R"({"tokenizer_class": "PreTrainedTokenizerFast"})") == -1);
-  CHECK(eos(R"({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "!"})") == 0);
+  test::check_throws<FormatError>(
+      [] { return eos(R"({"tokenizer_class": "PreTrainedTokenizerFast"})"); },
+      "tokenizer.unsupported", {"tokenizer_class", "PreTrainedTokenizerFast", "tokenizer.json"});
 }
 
 TEST_CASE("special_tokens_map.json goes first, unless the added tokens are listed", "[text]") {

@@ -7,6 +7,8 @@
 #include <solo/io/file.hpp>
 #include <solo/io/safetensors_write.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <vector>
 
 namespace solo::inline SOLO_ABI {

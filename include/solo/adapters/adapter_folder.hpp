@@ -11,8 +11,6 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -72,16 +70,9 @@ class AdapterFolder {
     return tensors().metadata();
   }
   /// Throws FormatError ("adapter.mixed") when the tensors were saved with a configuration that
-  /// means something else; `meaning` reads one. Files of peft do not say it.
-  template <class Meaning>
-  void require_own_config(const Meaning& meaning) {
-    const auto stored = metadata().find(kSavedConfigKey);
-    if (stored == metadata().end()) return;
-    const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
-    const Json json = parse_json(stored->second, where);
-    if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
-    require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
-  }
+  /// means something else; `rewritten` is the text of one read and written anew. Files of peft do
+  /// not say it.
+  void require_own_config(std::string (*rewritten)(const JsonFields&));
   /// The names of the tensors, their prefix taken away where they have it.
   [[nodiscard]] std::vector<std::string> tensor_names(std::string_view prefix);
   /// The same with the shapes.

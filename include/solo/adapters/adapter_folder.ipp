@@ -68,6 +68,18 @@ SOLO_INLINE const SafetensorsFile& AdapterFolder::tensors() {
   return *file_;
 }
 
+SOLO_INLINE void AdapterFolder::require_own_config(std::string (*rewritten)(const JsonFields&)) {
+  const auto stored = metadata().find(kSavedConfigKey);
+  if (stored == metadata().end()) return;
+  const std::string where = concat(tensors().name(), ": ", kSavedConfigKey);
+  const Json json = parse_json(stored->second, where);
+  if (!json.is_object()) fail<FormatError>("json.type", where, ": expected an object");
+  const auto meaning = [rewritten](const JsonFields& fields) {
+    return config_meaning(parse_json(rewritten(fields), fields.source()));
+  };
+  require_same_meaning(meaning(JsonFields(json, where)), meaning(config()));
+}
+
 SOLO_INLINE std::vector<AdapterTensor> AdapterFolder::tensor_shapes(std::string_view prefix) {
   std::vector<AdapterTensor> result;
   for (const TensorInfo& info : tensors().tensors()) {

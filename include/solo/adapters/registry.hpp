@@ -27,10 +27,10 @@ template <Scalar T>
                 " (n_layer ", c.n_layer, ", n_embd ", c.n_embd, ")");
 }
 
-/// What a configuration means, however it is written.
+/// A configuration as it is written anew, so that what means the same reads the same.
 template <class Config>
-[[nodiscard]] Json read_meaning(const JsonFields& fields) {
-  return config_meaning(parse_json(Config::from_json(fields).to_json(""), fields.source()));
+[[nodiscard]] std::string rewritten_config(const JsonFields& fields) {
+  return Config::from_json(fields).to_json("");
 }
 
 /// Reads a folder whose configuration is a `Config`. That has from_json(fields), validate(base) and
@@ -52,7 +52,7 @@ template <Scalar T, class Config>
   if constexpr (requires(std::string_view name) { config.ignores(name); }) {
     expected.ignores = [&config](std::string_view name) { return config.ignores(name); };
   }
-  folder.require_own_config(&read_meaning<Config>);
+  folder.require_own_config(&rewritten_config<Config>);
   folder.open_tensors(expected, base);
   std::vector<FileTensor<T>> tensors = folder.read<T>(expected);
   std::unique_ptr<Adapter<T>> adapter = with_context(context, [&] {

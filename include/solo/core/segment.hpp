@@ -20,13 +20,13 @@ struct Segment {
   Index parent = -1;
 };
 
-/// ShapeError ("batch.segments") unless the segments are `rows` rows in order, none of them empty,
-/// each parent an earlier segment without one.
-inline void require_segments(std::span<const Segment> segments, Index rows) {
+/// ShapeError ("batch.segments") unless the segments are `rows` rows in order, none of them shorter
+/// than `shortest`, each parent an earlier segment without one.
+inline void require_segments(std::span<const Segment> segments, Index rows, Index shortest = 1) {
   Index row = 0;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& s = segments[i];
-    if (s.begin != row || s.length < 1 || s.length > rows - row) {
+    if (s.begin != row || s.length < shortest || s.length > rows - row) {
       fail<ShapeError>("batch.segments", "segment ", i, ": rows [", s.begin, ", +", s.length,
                        ") do not follow row ", row, " of ", rows);
     }

@@ -19,6 +19,7 @@
 #include <solo/data/prompt_ids.hpp>          // IWYU pragma: export
 #include <solo/data/references.hpp>          // IWYU pragma: export
 #include <solo/data/row.hpp>                 // IWYU pragma: export
+#include <solo/data/row_sink.hpp>            // IWYU pragma: export
 #include <solo/data/sampler.hpp>             // IWYU pragma: export
 #include <solo/data/tokenizer_training.hpp>  // IWYU pragma: export
 #include <solo/data/windows.hpp>             // IWYU pragma: export

@@ -3,7 +3,9 @@
 /// A row of a data file: which columns are read, and which forms a row may have.
 #pragma once
 
-#include <solo/data/dataset_builder.hpp>
+#include <solo/data/chat_template.hpp>
+#include <solo/data/dataset_options.hpp>
+#include <solo/data/row_sink.hpp>
 
 #include <array>
 #include <cstddef>

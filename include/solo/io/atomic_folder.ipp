@@ -4,6 +4,7 @@
 #include <solo/core/error.hpp>
 #include <solo/io/atomic_folder.hpp>
 #include <solo/io/system_calls.hpp>
+#include <solo/io/temporary_file.hpp>
 
 #include <algorithm>
 #include <cerrno>

@@ -134,10 +134,6 @@ class AtomicFile {
 /// Writes a whole file through AtomicFile.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-/// Removes what AtomicFile left in a folder when a process of this host that runs no more was
-/// killed: a living one holds a lock on its file. Never throws: what cannot be removed stays.
-void remove_stale_temporaries(const std::filesystem::path& folder) noexcept;
-
 /// How AppendFile opens.
 struct AppendOptions {
   bool truncate = false;  ///< start anew

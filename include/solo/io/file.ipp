@@ -343,25 +343,6 @@ SOLO_INLINE void write_file_atomically(const std::filesystem::path& path, std::s
   file.commit();
 }
 
-SOLO_INLINE void remove_stale_temporaries(const std::filesystem::path& folder) noexcept {
-  try {
-    const std::string prefix = detail::temporary_prefix();
-    std::error_code error;
-    std::filesystem::directory_iterator entry(folder, error);
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-      if (!entry->path().filename().string().starts_with(prefix)) continue;
-      // Read and write, for NFS locks nothing less.
-      const detail::FileDescriptor file(
-          detail::open_retrying(entry->path().c_str(), O_RDWR | O_NONBLOCK | O_NOFOLLOW));
-      struct ::stat status {};
-      if (!file.open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-      if (detail::take_file_lock(file.get(), false)) ::unlink(entry->path().c_str());
-    }
-  } catch (const std::exception&) {  // out of memory, or a name that cannot be read
-    return;
-  }
-}
-
 SOLO_INLINE AppendFile::AppendFile(std::filesystem::path path, const AppendOptions& options)
     : path_(std::move(path)) {
   detail::require_plain_path(path_);

@@ -7,14 +7,14 @@
 #include <solo/io/checksum.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/finite.hpp>
-#include <solo/io/foreign_file.hpp>
 #include <solo/io/folder_lock.hpp>
+#include <solo/io/foreign_file.hpp>
 #include <solo/io/json.hpp>
 #include <solo/io/json_fields.hpp>
 #include <solo/io/json_visitor.hpp>
 #include <solo/io/safetensors.hpp>
 #include <solo/io/safetensors_header.hpp>
 #include <solo/io/safetensors_write.hpp>
-#include <solo/io/temporary_file.hpp>
 #include <solo/io/system_calls.hpp>
+#include <solo/io/temporary_file.hpp>
 #include <solo/io/tensor_store.hpp>

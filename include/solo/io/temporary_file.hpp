@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <sys/file.h>
@@ -38,3 +39,15 @@ namespace solo::inline SOLO_ABI::detail {
 }
 
 }  // namespace solo::inline SOLO_ABI::detail
+
+namespace solo::inline SOLO_ABI {
+
+/// Removes what AtomicFile left in a folder when a process of this host that runs no more was
+/// killed: a living one holds a lock on its file. Never throws: what cannot be removed stays.
+void remove_stale_temporaries(const std::filesystem::path& folder) noexcept;
+
+}  // namespace solo::inline SOLO_ABI
+
+#if SOLO_HEADER_ONLY
+#include <solo/io/temporary_file.ipp>  // IWYU pragma: keep
+#endif

@@ -82,7 +82,7 @@ void attention_backward_head(const AttentionShape<T>& shape, const AttentionBack
 template <Scalar T>
 void attention_forward(ThreadPool& pool, const AttentionShape<T>& shape, MatrixView<T> out,
                        T* lse) {
-  require_segments(shape.segments, shape.qkv.rows);
+  require_segments(shape.segments, shape.qkv.rows, 0);
   const auto segments = static_cast<Index>(shape.segments.size());
   // Heads vary slowest, so equal ranges are equal work whatever the segments' lengths.
   pool.for_each(segments * shape.heads, [&](Index i) {

@@ -160,6 +160,7 @@ SOLO_INLINE void TokenizerFolder::merge_special_tokens_map() {
     } else if (key == "extra_special_tokens" && settings_.value(key, Json()).is_array()) {
       for (const Json& token : value) settings_[key].push_back(token);
     } else if (key != "additional_special_tokens" || !settings_.contains("extra_special_tokens")) {
+      if (!list) (void)token_of(value, fields.where(key));  // errors name this file
       settings_[key] = value;
       // Flags that this file does not say are those of a special token.
       if (value.is_object() && !list) settings_[key]["special"] = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/io/temporary_file.hpp>
 #include <solo/train/train_json.hpp>
 #include <solo/train/train_log.hpp>
 

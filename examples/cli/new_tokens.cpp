@@ -31,8 +31,8 @@ std::vector<std::string> read_tokens(const std::filesystem::path& file) {
   }
   std::erase(tokens, "");
   if (tokens.empty()) {
-    fail<FormatError>("tokens.empty", display_name(file), ": expected one token a line or a JSON ",
-                      "list, found none");
+    fail<ConfigError>("config.value", "--add-tokens: ", display_name(file),
+                      ": expected one token a line or a JSON ", "list, found none");
   }
   return tokens;
 }

@@ -20,7 +20,7 @@ struct NewTokens {
 
   /// Adds the tokens of `file`, one a line or a JSON list, to the tokenizer; an empty name is none.
   /// A model that further trains the adapter in the folder `adapter`, if that has a name, has its
-  /// tokens. Throws UsageError, and FormatError ("tokens.empty").
+  /// tokens. Throws UsageError, and ConfigError ("config.value") for a file without tokens.
   [[nodiscard]] static NewTokens add(const std::filesystem::path& file,
                                      const std::filesystem::path& adapter,
                                      std::optional<Tokenizer>& tokenizer, const GPT2Config& base);

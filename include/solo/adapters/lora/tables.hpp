@@ -4,12 +4,17 @@
 /// that come with the adapter.
 #pragma once
 
-#include <solo/adapters/lora/config.hpp>
+#include <solo/adapters/adapter_tensor.hpp>
+#include <solo/nn/gpt2_config.hpp>
 
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace solo::inline SOLO_ABI {
+struct LoraConfig;
+}
 
 namespace solo::inline SOLO_ABI::detail {
 

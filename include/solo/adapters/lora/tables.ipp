@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/adapters/lora/config.hpp>
 #include <solo/adapters/lora/tables.hpp>
 #include <solo/core/error.hpp>
 

@@ -114,7 +114,7 @@ TEST_CASE("rows of new tokens train, and every command takes the result", "[cli]
   const Json config = read_json_file(folder / "adapter_config.json");
   CHECK(config.at("trainable_token_indices") == Json({512, 513}));
   CHECK(read_json_file(folder / "added_tokens.json") ==
-        Json({{"<|user|>", 512}, {"<|bot|>", 513}}));
+        Json({{"<|bot|>", 513}, {"<|user|>", 512}}));
   const auto file = SafetensorsFile::open(folder / "adapter_model.safetensors");
   CHECK(file.at(kRows).shape == std::vector<Index>{2, 32});
   CHECK(file.find("base_model.model.transformer.wte.weight") == nullptr);

@@ -79,7 +79,8 @@ TEST_CASE("adapters.md has every field of LoraConfig with its default", "[docs]"
                             .bias = LoraBias::all,
                             .lora_bias = true,
                             .use_dora = true,
-                            .modules_to_save = {"ln_f"}};
+                            .modules_to_save = {"ln_f"},
+                            .trainable_token_indices = {{"wte", {1}}}};
   const Json all = own_fields(other.to_json(""));
   for (const auto& [key, value] : all.items()) {
     INFO(key);

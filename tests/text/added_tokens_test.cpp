@@ -2,6 +2,7 @@
 // Tokens added to a tokenizer; ids as transformers 5.24 gives them. The forms of folders:
 // tokenizer_folder_test.cpp.
 #include <solo/io/file.hpp>
+#include <solo/io/json.hpp>
 #include <solo/text/tokenizer.hpp>
 
 #include "support/bad_input.hpp"

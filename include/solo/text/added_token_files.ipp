@@ -62,8 +62,7 @@ inline void put_into_decoder(std::vector<KeptFile>& files, std::span<const Added
     const Json map = kept_json(files, "special_tokens_map.json");
     for (const auto& [key, value] : map.items()) {
       if (!key.ends_with("_token")) continue;
-      settings[key] = value;
-      if (value.is_object()) settings[key]["special"] = true;
+      settings[key] = value.is_object() ? value.at("content") : value;
     }
   }
   if (!settings.contains("tokenizer_class")) settings["tokenizer_class"] = "GPT2Tokenizer";

@@ -309,7 +309,6 @@ TEST_CASE("peft's configuration is read, strictly", "[lora]") {
       {"megatron_config", "{}"},
       {"monteclora_config", "{}"},
       {"target_parameters", R"(["a"])"},
-      {"trainable_token_indices", "[3]"},
       {"use_bdlora", "{}"},
       {"use_qalora", "true"},
       {"velora_config", "{}"}};

@@ -224,7 +224,7 @@ TEST_CASE("full fine-tuning does not overwrite its base") {
     INFO(output);
     check_error(p.shell("mkdir -p x; $SOLO train --model m --train ids.jsonl --output " + output +
                         " --method full --max-steps 3 --quiet"),
-                1, "--output");
+                2, "--output");
     CHECK(test::slurp(p.path("m/model.safetensors")) == before);
   }
 }

@@ -62,13 +62,13 @@ void read_adapter_tensors(const std::filesystem::path& folder, Adapter<T>& adapt
   for (const FileTensor<T>& t : adapter.export_tensors(FileContent::values)) {
     expected.tensors.push_back({t.name, t.value.shape()});
   }
-  Json (*meaning)(const JsonFields&) = [](const JsonFields& fields) {
-    return detail::config_meaning(fields.json());
+  std::string (*rewritten)(const JsonFields&) = [](const JsonFields& fields) {
+    return dump_line(fields.json());
   };
   for (const detail::AdapterKind<T>& kind : detail::kAdapterKinds<T>) {
-    if (kind.peft_type == opened.peft_type()) meaning = kind.meaning;
+    if (kind.peft_type == opened.peft_type()) rewritten = kind.rewritten;
   }
-  opened.require_own_config(meaning);
+  opened.require_own_config(rewritten);
   opened.open_tensors(expected, "this adapter");
   adapter.import_tensors(opened.read<T>(expected));
   adapter.import_metadata(opened.metadata());

@@ -68,15 +68,15 @@ template <Scalar T>
 struct AdapterKind {
   std::string_view peft_type;
   std::unique_ptr<Adapter<T>> (*read)(AdapterFolder& folder, const GPT2<T>& model);
-  Json (*meaning)(const JsonFields& fields);
+  std::string (*rewritten)(const JsonFields& fields);
 };
 
 template <Scalar T>
 inline constexpr auto kAdapterKinds = std::to_array<AdapterKind<T>>({
-    {"SOLO", &read_kind<T, SoloConfig>, &read_meaning<SoloConfig>},
-    {"LORA", &read_kind<T, LoraConfig>, &read_meaning<LoraConfig>},
-    {"BITFIT", &read_kind<T, BitFitConfig>, &read_meaning<BitFitConfig>},
-    {"LN_TUNING", &read_kind<T, LayerNormConfig>, &read_meaning<LayerNormConfig>},
+    {"SOLO", &read_kind<T, SoloConfig>, &rewritten_config<SoloConfig>},
+    {"LORA", &read_kind<T, LoraConfig>, &rewritten_config<LoraConfig>},
+    {"BITFIT", &read_kind<T, BitFitConfig>, &rewritten_config<BitFitConfig>},
+    {"LN_TUNING", &read_kind<T, LayerNormConfig>, &rewritten_config<LayerNormConfig>},
 });
 
 }  // namespace solo::inline SOLO_ABI::detail

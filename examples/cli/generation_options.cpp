@@ -71,7 +71,8 @@ void GenerationOptions::add_to(CLI::App& app) {
 void GenerationOptions::add_lengths(CLI::App& app) {
   GenerateOptions& o = options_;
   add_optional(app, "--max-new-tokens", o.max_new_tokens,
-               "tokens to make at most (the model's own, or 64)");
+               "tokens to make at most (the model's own, or 64)")
+      ->check(CLI::NonNegativeNumber);
   add_optional(app, "--max-length", o.max_length,
                "the same, prompt included, where nothing says --max-new-tokens");
   add_optional(app, "--min-new-tokens", o.min_new_tokens, "no end token before so many tokens (0)");

@@ -221,8 +221,8 @@ void check_train(const TrainArguments& options) {
   (void)trainer_options(options);
   require_output(options);
   (void)options.data.options();
-  const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
   MethodConfig config = options.method->config();
+  const GPT2Config base = GPT2Config::from_file(options.model.model / "config.json");
   if (const auto* const solo = std::get_if<SoloConfig>(&config)) solo->validate(base);
 }
 

@@ -235,7 +235,7 @@ TEST_CASE("the program refuses bad weights", "[bad-input]") {
           {"type", header("\"F32\"", "\"I32\""), {file, "I32"}},
           {"other prefix",
            header("\"transformer.h.0.ln_1.bias", "\"transf0rmer.h.0.ln_1.bias"),
-           {file, "prefix"}},
+           {file, "transformer.h.0.ln_1.bias"}},
           {"no file", [](const Bench& b) { fs::remove(b.weights()); }, {file}},
           {"folder", on(Bench::make_directory), {file}},
           {"fifo", on(Bench::make_fifo), {file}},

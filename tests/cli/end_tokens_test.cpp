@@ -157,7 +157,7 @@ TEST_CASE("special tokens in training text are tokens, letters with --no-special
   const TempDir dir;
   const std::string model = test::model_with_tokenizer(dir);
   const std::string row =
-      R"({"prompt": "Hello<|endoftext|>Hi there", "completion": "<|endoftext|>a"})";
+      R"({"prompt": "Hello<|endoftext|>Hi there<|endoftext|>", "completion": "a"})";
   const double tokens = first_loss(dir, model, row, {"--separator", "none"});
   CHECK(tokens == Approx(9.363234).margin(3e-5));  // transformers 5.24
   const double letters = first_loss(dir, model, row, {"--separator", "none", "--no-special"});

@@ -168,6 +168,7 @@ void add_end_token(TrainerOptions& training, const Dataset& train) {
 
 void run_train(const TrainArguments& options, const Common& common) {
   TrainerOptions training = trainer_options(options);
+  (void)options.method->config();  // an option that is wrong is told before files are read
   require_output(options);
   GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   auto tokenizer = options.model.find_tokenizer();

@@ -207,7 +207,8 @@ TEST_CASE("everyday 16: a text that the context ended says so") {
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   const Json json = ended.json();
-  CHECK(json.at("output_ids").size() >= 59);
+  // transformers makes the token after the last position too.
+  CHECK(json.at("output_ids").size() == 60);
   CHECK(json.at("finish_reason") == "context");
   test::check_warning(ended, "n_positions");
   const Outcome short_text = generate("5");

@@ -93,7 +93,7 @@ TEST_CASE("full fine-tuning does not replace its base", "[cli]") {
   setup.output = (setup.dir.path() / "out").string();
   REQUIRE(setup.train({"--max-steps", "1"}).status == 0);
   check_refusal(setup.train({"--method", "full", "--max-steps", "1"}), 1,
-                {"adapter_config.json", "another folder"});
+                {"adapter_config.json", "a folder of its own"});
 }
 
 TEST_CASE("a finished run is made longer", "[cli]") {

@@ -80,7 +80,7 @@ TEST_CASE("files of references that are wrong are refused with the line") {
   };
   refused("a.csv", "mr,ref\nname[A],x,y\n", "data.csv", {"line 2"});
   refused("a.csv", "ref,more\nx,name[A]\n", "data.csv", {"mr,ref", "'ref'"});
-  refused("a.csv", "text\nname[A]\n", "data.csv", {"mr,ref", "'text'"});
+  refused("a.csv", "text\nname[A]\n", "data.row", {"line 2", "text"});
   refused("a.csv", "MR\nname A\n", "data.mr", {"line 2", "name A"});
   refused("a.csv", "MR\n\"name[\xFF]\"\n", "data.utf8", {"line 2"});
   refused("a.csv", "mr,ref\n", "data.row", {"rows"});

@@ -167,7 +167,7 @@ TEST_CASE("generation_config.json: lengths, bans and ends are those of transform
   CHECK(run(R"({"max_new_tokens": 5, "max_length": 20})") == 5);
   CHECK(run(R"({"max_new_tokens": 5})", {.max_length = 20}) == 5);
   CHECK(run(R"({"max_length": 20})", {.max_new_tokens = 3}) == 3);
-  CHECK(run(R"({"max_new_tokens": 5})", {.use_generation_config = false}) == 59);
+  CHECK(run(R"({"max_new_tokens": 5})", {.use_generation_config = false}) == 60);
 }
 
 TEST_CASE("every sequence says why it ends") {

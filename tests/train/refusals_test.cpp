@@ -204,7 +204,8 @@ TEST_CASE("nothing to train is an error", "[train]") {
   for (solo::Parameter<float>* p : model.parameters()) p->set_requires_grad(false);
   solo::Trainer trainer(model, {.max_steps = 3});
   CHECK(error_of<solo::ConfigError>([&] { trainer.train(tiny_data()); }) ==
-        "train.nothing: nothing to train: all parameters of the model are frozen");
+        "train.nothing: nothing to train: all parameters of the model are frozen (a base of "
+        "frozen_dtype bfloat16 is: add an adapter, or load it as float32)");
 }
 
 TEST_CASE("a multiplier for tensors that do not train is refused", "[train]") {

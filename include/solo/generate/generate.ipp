@@ -109,11 +109,9 @@ class Decoder {
   /// beyond the positions.
   [[nodiscard]] TokenLimit limit_after(Index length, Index positions) const {
     const Index wanted = rules_.wanted_tokens(length);
-    const Index room = positions - length;
-    // The last position predicts one token more, which transformers gives where exactly so many are
-    // asked for; beyond that it fails, and here the context is filled.
-    if (wanted <= room + 1) return {wanted, FinishReason::length};
-    return {std::max<Index>(room, 1), FinishReason::context};
+    const Index room = positions + 1 - length;
+    if (wanted <= room) return {wanted, FinishReason::length};
+    return {room, FinishReason::context};
   }
 
   [[nodiscard]] std::unique_ptr<Search<T>> make_search(const std::vector<int>& prompt,

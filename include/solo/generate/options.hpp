@@ -29,8 +29,8 @@ enum class BeamStyle {
 /// Options of generate and generate_ids. What is not said (an empty list says nothing) is taken
 /// from the model's generation_config.json, and what that does not say has the default named here.
 struct GenerateOptions {
-  /// 64, and always comes before max_length; fewer when an end comes, or when prompt and text reach
-  /// n_positions (one token more is made if that is all that was asked for).
+  /// 64, and always comes before max_length; fewer when a sequence reaches n_positions + 1 tokens
+  /// or an end.
   std::optional<Index> max_new_tokens = {};
   std::optional<Index> max_length = {};      ///< at most so many tokens, prompt included
   std::optional<Index> min_new_tokens = {};  ///< 0; before them no end token comes

@@ -84,8 +84,8 @@ inline constexpr std::array<std::string_view, 29> kIdleGenerationKeys = {
   return (value.is_array() || value.is_object()) && value.empty();
 }
 
-inline constexpr IntegerRange kTokenIds{std::numeric_limits<int>::min(),
-                                        std::numeric_limits<int>::max()};
+inline constexpr IntegerRange kConfigTokenIds{std::numeric_limits<int>::min(),
+                                              std::numeric_limits<int>::max()};
 
 /// A list of token ids that stands in the file at `key`.
 [[nodiscard]] SOLO_INLINE std::vector<int> token_list(const JsonFields& file,
@@ -93,7 +93,7 @@ inline constexpr IntegerRange kTokenIds{std::numeric_limits<int>::min(),
   Json holder = Json::object();
   holder[key] = value;
   const JsonFields fields(holder, file.source());
-  const std::vector<std::int64_t> found = fields.integers(key, kTokenIds);
+  const std::vector<std::int64_t> found = fields.integers(key, kConfigTokenIds);
   std::vector<int> ids;
   for (const std::int64_t id : found) ids.push_back(static_cast<int>(id));
   return ids;
@@ -108,7 +108,7 @@ struct SettingReader {
   void operator()(std::optional<double>& to) const { to = fields.number(key); }
   void operator()(std::optional<bool>& to) const { to = fields.boolean(key); }
   void operator()(std::optional<int>& to) const {
-    to = static_cast<int>(fields.integer(key, kTokenIds));
+    to = static_cast<int>(fields.integer(key, kConfigTokenIds));
   }
   void operator()(std::vector<std::string>& to) const {
     to = fields.value(key).is_string() ? std::vector{fields.string(key)} : fields.strings(key);

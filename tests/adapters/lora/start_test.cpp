@@ -3,6 +3,8 @@
 
 #include <solo/adapters/adapters.hpp>
 #include <solo/io/file.hpp>
+#include <solo/io/safetensors.hpp>
+#include <solo/io/safetensors_write.hpp>
 
 #include "adapters/tiny_model.hpp"
 #include "support/bad_input.hpp"
@@ -38,6 +40,20 @@ std::filesystem::path saved(const TempDir& dir, const LoraConfig& config, const 
   Json json = read_json_file(dir.path() / kAdapterConfigFile);
   json["init_lora_weights"] = start;
   write_file_atomically(dir.path() / kAdapterConfigFile, dump_sorted(json));
+  // As peft has them: its tensors do not say with which configuration they were saved.
+  const std::filesystem::path path = dir.path() / kAdapterTensorFile;
+  std::vector<Tensor<float>> values;
+  std::vector<TensorRef> refs;
+  {
+    const SafetensorsFile file = SafetensorsFile::open(path);
+    values.reserve(file.tensors().size());
+    for (const TensorInfo& info : file.tensors()) {
+      values.emplace_back(info.shape);
+      file.read(info, values.back().span());
+      refs.push_back({info.name, info.shape, values.back().span()});
+    }
+  }
+  write_safetensors(path, refs);
   return dir.path();
 }
 

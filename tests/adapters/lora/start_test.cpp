@@ -155,8 +155,9 @@ TEST_CASE("Weights that leave a start open are refused, those of low rank are no
   const std::string name = "h.1.attn.c_proj.weight";
   const LoraConfig config{.r = 2, .lora_alpha = 2, .target_modules = {"attn.c_proj"}};
   GPT2<float> model = tiny_model<float>();
-  const MatrixView<float> weight = model.parameter(name).value().matrix();
   const auto diagonal = [&](std::vector<float> values) {
+    // Anew each time: merging moves the values.
+    const MatrixView<float> weight = model.parameter(name).value().matrix();
     for (Index i = 0; i < weight.rows; ++i) {
       for (Index j = 0; j < weight.cols; ++j) weight(i, j) = 0.0F;
       const auto at = static_cast<std::size_t>(i);

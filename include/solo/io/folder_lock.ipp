@@ -4,13 +4,13 @@
 #include <solo/core/error.hpp>
 #include <solo/io/folder_lock.hpp>
 #include <solo/io/system_calls.hpp>
+#include <solo/io/temporary_file.hpp>
 
 #include <array>
 #include <cerrno>
 #include <ctime>
 #include <fcntl.h>
 #include <string>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -24,15 +24,13 @@ inline constexpr const char* kLockFile = ".solo-lock";
 
 /// "process 123 on host since 2026-01-31 12:00:00 UTC".
 [[nodiscard]] SOLO_INLINE std::string lock_holder() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   std::array<char, 32> text{};
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   if (::gmtime_r(&now, &parts) != nullptr) {
     (void)std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
   }
-  return concat("process ", ::getpid(), " on ", host.data(), " since ", text.data());
+  return concat("process ", ::getpid(), " on ", host_name(), " since ", text.data());
 }
 
 /// What the holder of a lock wrote into its file.
@@ -53,16 +51,13 @@ SOLO_INLINE bool FolderLock::lock() {
     fail<IoError>("io.create", display_name(file_),
                   ": cannot lock the folder: ", detail::system_message(code));
   }
-  int result = 0;
-  do {
-    result = ::flock(descriptor_.get(), LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  if (result != 0 && errno == EWOULDBLOCK) {
+  const int error = detail::try_file_lock(descriptor_.get());
+  if (error == EWOULDBLOCK) {
     const std::string holder = detail::read_holder(descriptor_);
     fail<IoError>("io.busy", display_name(folder_), ": in use by ", holder,
                   ": wait for it to end, or take another folder");
   }
-  held_ = result == 0;
+  held_ = error == 0;
   if (!held_) return true;
   // Who had it before may have removed the file between our opening and our locking it.
   struct ::stat ours {};

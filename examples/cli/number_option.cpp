@@ -108,7 +108,9 @@ void check_values(CLI::App& command) {
     }
     if (type == "LIST") {
       option->check([](const std::string& text) {
-        return text.empty() ? std::string("the list is empty") : std::string();
+        if (text.empty()) return std::string("the list is empty");
+        return has_empty_item(text) ? concat("an empty item in ", quoted(std::string_view(text)))
+                                    : std::string();
       });
     }
   }

@@ -44,7 +44,7 @@ template <std::integral N>
 
 /// From here on every option of the command whose value is a number takes such texts alone, within
 /// the range that its other checks say. CLI11 would read an empty text as 0, "010" as 8 and 2^64 as
-/// 2^64 - 1. A list may not be empty either.
+/// 2^64 - 1. A list may not be empty either, nor have an empty item.
 void check_values(CLI::App& command);
 
 }  // namespace solo::cli

@@ -142,11 +142,18 @@ std::vector<int> read_ids(const std::string& where, const Json& value, Index voc
   return ids;
 }
 
+bool has_empty_item(std::string_view text) {
+  return text.empty() || text.starts_with(',') || text.ends_with(',') ||
+         text.find(",,") != std::string_view::npos;
+}
+
 std::vector<std::string> split_list(const std::string& option, std::string_view text) {
+  if (has_empty_item(text)) {
+    throw UsageError(concat(option, ": an empty item in ", quoted(text)));
+  }
   std::vector<std::string> items;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end == begin) throw UsageError(concat(option, ": an empty item in ", quoted(text)));
     items.emplace_back(text.substr(begin, end - begin));
     begin = end + 1;
   }

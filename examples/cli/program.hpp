@@ -86,6 +86,8 @@ std::string shell_words(const std::vector<std::string>& words);
 /// value.
 std::vector<int> read_ids(const std::string& where, const Json& value, Index vocab_size);
 
+/// Whether a list "a,b,c" has an empty item, as an empty text has.
+bool has_empty_item(std::string_view text);
 /// Splits "a,b,c"; UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& option, std::string_view text);
 

@@ -48,7 +48,8 @@ SOLO_INLINE RowColumns::RowColumns(const DataColumns& columns) : columns_(column
                         "found ", quoted(std::string_view(key), 40));
     }
     keys |= 1U << static_cast<unsigned>(found - kRowKeys.begin());
-    const auto same = [&](const auto& other) { return other.second == name; };
+    // clang 14 captures no structured binding.
+    const auto same = [&column = name](const auto& other) { return other.second == column; };
     if (std::count_if(columns.begin(), columns.end(), same) > 1) {
       fail<ConfigError>("data.options", "columns: ", quoted(std::string_view(name), 40),
                         " is named twice");

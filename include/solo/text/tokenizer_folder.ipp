@@ -209,9 +209,11 @@ SOLO_INLINE void TokenizerFolder::collect_decoder() {
 SOLO_INLINE void TokenizerFolder::collect_older_files() {
   const JsonFields file(added_json_, display_name(dir_ / "added_tokens.json"));
   for (const auto& [content, value] : added_json_.items()) {
-    const bool extra = std::any_of(extra_.begin(), extra_.end(), [&](const Placed& placed) {
-      return placed.token.content == content;
-    });
+    // clang 14 captures no structured binding.
+    const auto same = [&name = content](const Placed& placed) {
+      return placed.token.content == name;
+    };
+    const bool extra = std::any_of(extra_.begin(), extra_.end(), same);
     const Json object = {{"content", content}, {"special", extra || has_name(content)}};
     collect_by_id(
         static_cast<int>(file.integer(content, kTokenIds)),

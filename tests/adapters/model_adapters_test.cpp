@@ -158,7 +158,7 @@ TEST_CASE("Adapters that do not fit the model are refused", "[adapters]") {
   const auto with_replacements = [](const std::vector<std::string>& names) {
     auto adapter = std::make_unique<Custom>();
     for (const std::string& name : names) {
-      adapter->stand_ins.emplace_back(name, adapter->tensors[0].get());
+      adapter->stand_ins.push_back({.base = name, .tensor = adapter->tensors[0].get()});
     }
     return adapter;
   };

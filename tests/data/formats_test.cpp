@@ -60,7 +60,7 @@ TEST_CASE("messages are one text, and every assistant's is scored") {
       39, 72,  307, 198, 32, 82, 82,  72, 363, 293, 25, 220, 39,  68, 385, 78, 511, 52,  82, 262,
       25, 220, 54,  71,  88, 30, 198, 32, 82,  82,  72, 363, 293, 25, 220, 45, 78,  511};
   std::vector<int> labels(ids.size(), kIgnoreIndex);
-  for (const std::size_t i : {32, 33, 34, 35, 36, 55, 56, 57}) labels[i] = ids[i];
+  for (const std::size_t i : {32U, 33U, 34U, 35U, 36U, 55U, 56U, 57U}) labels[i] = ids[i];
   const Dataset data = read("a.json", concat('[', kChat, ']'));
   CHECK(data[0].ids == ids);
   CHECK(data[0].labels == labels);

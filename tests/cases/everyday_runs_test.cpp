@@ -85,7 +85,8 @@ TEST_CASE("everyday 12: a byte order mark in a text file") {
   const std::string folder = "12-byte-order-mark-compare";
   const Outcome o = evaluate_folder(e, folder, {"--compare", e.file(folder + "/other.txt")});
   check_plain_scores(o);
-  for (const auto& [metric, values] : o.json().at("comparison").items()) {
+  const Json json = o.json();
+  for (const auto& [metric, values] : json.at("comparison").items()) {
     INFO(metric);
     if (!values.is_object() || !values.contains("difference")) continue;
     CHECK(values.at("difference") == 0.0);

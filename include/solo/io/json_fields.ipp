@@ -58,11 +58,12 @@ SOLO_INLINE const Json& JsonFields::value(std::string_view key) const {
 
 namespace detail {
 
-/// Throws about `what` ("config.json: n_head") unless the value is an integer in the range.
-[[nodiscard]] SOLO_INLINE std::int64_t integer_of(const Json& value, const IntegerRange& range,
-                                                  const std::string& what) {
+/// Throws about `what()` ("config.json: n_head"), which is asked for then alone, unless the value is an integer in the range.
+template <class What>
+[[nodiscard]] std::int64_t integer_of(const Json& value, const IntegerRange& range,
+                                      const What& what) {
   if (!value.is_number_integer()) {
-    fail<FormatError>("json.type", what, ": expected an integer, found ", describe(value));
+    fail<FormatError>("json.type", what(), ": expected an integer, found ", describe(value));
   }
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > kMax;
@@ -71,7 +72,7 @@ namespace detail {
   constexpr IntegerRange kAny;
   const std::string low = range.min == kAny.min ? "-2^63" : concat(range.min);
   const std::string high = range.max == kAny.max ? "2^63 - 1" : concat(range.max);
-  fail<FormatError>("json.range", what, ": expected ", low, " to ", high, ", found ",
+  fail<FormatError>("json.range", what(), ": expected ", low, " to ", high, ", found ",
                     describe(value));
 }
 
@@ -79,7 +80,7 @@ namespace detail {
 
 SOLO_INLINE std::int64_t JsonFields::integer(std::string_view key,
                                              const IntegerRange& range) const {
-  return detail::integer_of(value(key), range, where(key));
+  return detail::integer_of(value(key), range, [&] { return where(key); });
 }
 
 SOLO_INLINE std::int64_t JsonFields::integer_or(std::string_view key, std::int64_t fallback,
@@ -142,7 +143,8 @@ SOLO_INLINE std::vector<std::int64_t> JsonFields::integers(std::string_view key,
   if (!field.is_array()) refuse(key, "a list of integers");
   std::vector<std::int64_t> out;
   for (const Json& item : field) {
-    out.push_back(detail::integer_of(item, range, concat(where(key), "[", out.size(), "]")));
+    out.push_back(
+        detail::integer_of(item, range, [&] { return concat(where(key), "[", out.size(), "]"); }));
   }
   return out;
 }

@@ -58,7 +58,8 @@ SOLO_INLINE const Json& JsonFields::value(std::string_view key) const {
 
 namespace detail {
 
-/// Throws about `what()` ("config.json: n_head"), which is asked for then alone, unless the value is an integer in the range.
+/// Throws about `what()` ("config.json: n_head"), which is asked for then alone, unless the value
+/// is an integer in the range.
 template <class What>
 [[nodiscard]] std::int64_t integer_of(const Json& value, const IntegerRange& range,
                                       const What& what) {

@@ -26,8 +26,8 @@ struct Setup {
            "' --method lora --rank 2 --batch-size 2 --output out " + more;
   }
   [[nodiscard]] Outcome shell(const std::string& script) const {
-    return test::run_program(dir,
-                             {"/bin/sh", "-c", "cd '" + dir.path().string() + "' && " + script});
+    return test::run_program(
+        dir, {"/bin/sh", "-c", "cd '" + dir.path().string() + "' || exit 1\n" + script});
   }
   [[nodiscard]] std::vector<std::string> temporaries() const {
     std::vector<std::string> found;
@@ -120,9 +120,10 @@ TEST_CASE(
   const auto signalled = [](const std::string& signals) {
     const Setup setup;
     return setup
-        .shell(setup.train("--max-steps 100000 --threads 1 --logging-steps 1 2> /dev/null") +
-               " & child=$!; while [ ! -s out/log.jsonl ]; do sleep 0.05; done; " + signals +
-               "; wait $child")
+        .shell(
+            setup.train("--max-steps 100000 --threads 1 --logging-steps 1 2> /dev/null") +
+            " & child=$!; while [ ! -s out/log.jsonl ] && kill -0 $child; do sleep 0.05; done; " +
+            signals + "; wait $child")
         .status;
   };
   CHECK(signalled("kill -HUP $child; kill -HUP $child") == 128 + SIGHUP);

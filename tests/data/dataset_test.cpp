@@ -72,6 +72,21 @@ TEST_CASE("separator none is prompt and completion as they are") {
   CHECK(data[0].context_length == static_cast<Index>(encode("a b").size()));
 }
 
+TEST_CASE("a completion that continues the prompt gets no prefix space of the tokenizer's") {
+  const solo::test::TempDir dir;
+  tiny().save_pretrained(dir.path());
+  solo::write_file_atomically(dir.path() / "tokenizer_config.json",
+                              R"({"add_prefix_space": true, "eos_token": "<|endoftext|>"})");
+  const Tokenizer spaced = Tokenizer::from_pretrained(dir.path());
+  REQUIRE(spaced.add_prefix_space());
+  const auto ids = [&](const std::string& prompt) {
+    const std::vector<std::pair<std::string, std::string>> pairs = {{prompt, "c"}};
+    return Dataset::from_pairs(pairs, spaced, {.separator = Separator::none})[0].ids;
+  };
+  CHECK(ids("a b") == join({encode(" a b"), encode("c"), {-1}}));
+  CHECK(ids("") == join({encode(" c"), {-1}}));
+}
+
 TEST_CASE("without completion_only the prompt is scored too") {
   const Dataset data =
       read("a.jsonl", "{\"prompt\": \"a b\", \"completion\": \"c\"}", {.completion_only = false});

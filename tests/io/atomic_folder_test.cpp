@@ -60,6 +60,18 @@ TEST_CASE("the files of a result are replaced together", "[file]") {
   CHECK(read_text_file(folder / "config") == "new");
 }
 
+TEST_CASE("files are removed from a folder without essential ones too", "[file]") {
+  const TempDir dir;
+  save(dir.path(), "old", true);
+  AtomicFolder files(dir.path());
+  files.write("config", "new");
+  files.remove("extra");
+  files.remove("never there");
+  files.commit();
+  CHECK(names(dir.path()) == std::set<std::string>{"tensors", "config"});
+  CHECK(read_text_file(dir.path() / "config") == "new");
+}
+
 TEST_CASE("files that are never committed, or cannot be, leave the old ones", "[file]") {
   const TempDir dir;
   save(dir.path(), "old", true);

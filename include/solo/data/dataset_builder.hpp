@@ -44,9 +44,9 @@ class DatasetBuilder final : public RowSink {
   /// The tokenizer; and the end token, which the list then has.
   const Tokenizer& prepare_text(const std::string& where);
   [[nodiscard]] Example text_example(std::string_view text, const std::string& where);
-  /// Appends a text, what the tokenizer puts behind it, and the end token, which it may have put
-  /// there.
-  void append_last(std::string_view text, std::vector<int>& ids) const;
+  /// Appends a text, which may continue that of the ids, what the tokenizer puts behind it, and the
+  /// end token, which it may have put there.
+  void append_last(std::string_view text, bool continues, std::vector<int>& ids) const;
   void check_ids(const Example& example, const std::string& where) const;
 
   const Tokenizer* tokenizer_;

@@ -51,9 +51,11 @@ SOLO_INLINE const Tokenizer& DatasetBuilder::prepare_text(const std::string& whe
   return *tokenizer_;
 }
 
-SOLO_INLINE void DatasetBuilder::append_last(std::string_view text, std::vector<int>& ids) const {
-  const std::vector<int> tail = tokenizer_->encode(
-      text, {.special_tokens = options_.special_tokens, .add_special_tokens = false});
+SOLO_INLINE void DatasetBuilder::append_last(std::string_view text, bool continues,
+                                             std::vector<int>& ids) const {
+  const std::vector<int> tail = tokenizer_->encode(text, {.special_tokens = options_.special_tokens,
+                                                          .add_special_tokens = false,
+                                                          .continues = continues});
   ids.insert(ids.end(), tail.begin(), tail.end());
   const std::span<const int> suffix = tokenizer_->suffix_ids();
   ids.insert(ids.end(), suffix.begin(), suffix.end());
@@ -71,7 +73,7 @@ SOLO_INLINE void DatasetBuilder::add_pair(std::string_view prompt, std::string_v
     if (!text.empty() && !text.starts_with(' ')) text.insert(0, 1, ' ');
   }
   example.context_length = static_cast<Index>(example.ids.size());
-  append_last(text, example.ids);
+  append_last(text, !prompt.empty(), example.ids);
   example.labels = example.ids;
   if (options_.completion_only) {
     std::fill_n(example.labels.begin(), example.context_length, kIgnoreIndex);
@@ -83,7 +85,7 @@ SOLO_INLINE Example DatasetBuilder::text_example(std::string_view text, const st
   const std::span<const int> prefix = prepare_text(where).prefix_ids();
   Example example;
   example.ids.assign(prefix.begin(), prefix.end());
-  append_last(text, example.ids);
+  append_last(text, false, example.ids);
   example.labels = example.ids;
   return example;
 }

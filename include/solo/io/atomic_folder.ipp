@@ -87,12 +87,13 @@ SOLO_INLINE void AtomicFolder::remove(std::string_view name) {
 
 SOLO_INLINE void AtomicFolder::replace() {
   detail::SetAside old;
-  const auto essential = [](const Item& item) { return item.essential; };
-  // Without an essential file each one stands for itself, and none is away for a moment.
-  if (std::any_of(items_.begin(), items_.end(), essential)) {
-    for (const Item& item : items_) old.take(item.target);
-    detail::sync_directory(folder_);
+  const bool whole =
+      std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.essential; });
+  for (const Item& item : items_) {
+    // Without an essential file each one stands for itself, and none is away for a moment.
+    if (whole || !item.file) old.take(item.target);
   }
+  detail::sync_directory(folder_);
   for (const bool last : {false, true}) {
     for (const Item& item : items_) {
       if (item.file && item.essential == last) item.file->commit();

@@ -35,6 +35,9 @@ struct EncodeOptions {
   bool special_tokens = true;
   /// Whether prefix_ids() and suffix_ids() are put around the text, as in Hugging Face.
   bool add_special_tokens = true;
+  /// Whether the text goes on after another one: a tokenizer that puts a space in front of texts
+  /// (add_prefix_space) puts none in front of this.
+  bool continues = false;
 };
 
 /// How Tokenizer::add_tokens adds.
@@ -133,7 +136,7 @@ class Tokenizer {
  private:
   explicit Tokenizer(detail::TokenizerParts&& parts);
   void append_ordinary(std::string_view text, std::vector<int>& ids) const;
-  void append_text(std::string_view text, std::vector<int>& ids) const;
+  void append_text(std::string_view text, bool continues, std::vector<int>& ids) const;
   void keep_file(const std::filesystem::path& path, std::string_view name);
 
   detail::Vocabulary vocabulary_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
-#include <solo/io/file.hpp>
+#include <solo/io/atomic_folder.hpp>
 #include <solo/text/pretokenizer.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/text/tokenizer_folder.hpp>
@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <system_error>
 
 namespace solo::inline SOLO_ABI {
 namespace detail {
@@ -161,8 +160,9 @@ SOLO_INLINE void Tokenizer::append_ordinary(std::string_view text, std::vector<i
 }
 
 /// A part of a text between added tokens.
-SOLO_INLINE void Tokenizer::append_text(std::string_view text, std::vector<int>& ids) const {
-  if (!add_prefix_space_ || text.empty() || text.front() == ' ') {
+SOLO_INLINE void Tokenizer::append_text(std::string_view text, bool continues,
+                                        std::vector<int>& ids) const {
+  if (!add_prefix_space_ || continues || text.empty() || text.front() == ' ') {
     append_ordinary(text, ids);
   } else {
     append_ordinary(concat(' ', text), ids);
@@ -175,10 +175,13 @@ SOLO_INLINE std::vector<int> Tokenizer::encode(std::string_view text,
   if (options.add_special_tokens) ids = prefix_;
   if (options.special_tokens) {
     finder_.split(
-        text, [&](std::string_view part) { append_text(part, ids); },
+        text,
+        [&](std::string_view part) {
+          append_text(part, options.continues && part.data() == text.data(), ids);
+        },
         [&](int id) { ids.push_back(id); });
   } else {
-    append_text(text, ids);
+    append_text(text, options.continues, ids);
   }
   if (options.add_special_tokens) ids.insert(ids.end(), suffix_.begin(), suffix_.end());
   return ids;
@@ -241,22 +244,17 @@ SOLO_INLINE std::string Tokenizer::decode(std::span<const int> ids) const {
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) const {
-  make_directories(dir);
-  for (const detail::KeptFile& file : files_) write_file_atomically(dir / file.name, file.contents);
-  for (const std::string_view name : kTokenizerFiles) {
-    const bool kept = std::any_of(files_.begin(), files_.end(),
-                                  [&](const detail::KeptFile& file) { return file.name == name; });
-    std::error_code error;
-    if (!kept) std::filesystem::remove(dir / name, error);
-    if (error) {
-      fail<IoError>("io.write", display_name(dir / name),
-                    ": cannot remove the file, which is another tokenizer's: ", error.message());
-    }
-  }
+  AtomicFolder files(dir);
+  save_pretrained(files);
+  files.commit();
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(AtomicFolder& files) const {
-  for (const detail::KeptFile& file : files_) files.write(file.name, file.contents);
+  for (const detail::KeptFile& file : files_) {
+    // Without these two the folder has no tokenizer.
+    const bool essential = file.name == "tokenizer.json" || file.name == "vocab.json";
+    (essential ? files.add_essential(file.name) : files.add(file.name)).write(file.contents);
+  }
   for (const std::string_view name : kTokenizerFiles) files.remove(name);
 }
 

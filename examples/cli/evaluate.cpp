@@ -49,18 +49,6 @@ struct System {
   std::vector<MeteorCounts> meteor;  ///< empty without METEOR's program
 };
 
-/// An empty text counts as e2e-metrics counts it, which can raise a score.
-void warn_of_empty_texts(const std::filesystem::path& file,
-                         const std::vector<std::string>& hypotheses) {
-  const auto is_empty = [](const std::string& text) { return text.empty(); };
-  const auto first = std::find_if(hypotheses.begin(), hypotheses.end(), is_empty);
-  if (first == hypotheses.end()) return;
-  const auto count = std::count_if(first, hypotheses.end(), is_empty);
-  warn(concat(display_name(file), ": ", count, " of ", hypotheses.size(),
-              count == 1 ? " texts is empty, number " : " texts are empty, the first number ",
-              first - hypotheses.begin() + 1, "; empty texts raise BLEU"));
-}
-
 System read_system(const std::filesystem::path& references, const std::filesystem::path& hypotheses,
                    std::optional<MeteorSession>& meteor) {
   const EvaluationTexts texts = read_evaluation_texts(references, hypotheses);

@@ -7,6 +7,7 @@
 #include "help.hpp"
 #include "number_option.hpp"
 
+#include <algorithm>
 #include <iostream>
 
 namespace solo::cli {
@@ -106,6 +107,17 @@ void warn_of(const Tokenizer& tokenizer) {
 
 void warn_of(const std::optional<Tokenizer>& tokenizer) {
   if (tokenizer) warn_of(*tokenizer);
+}
+
+void warn_of_empty_texts(const std::filesystem::path& file,
+                         const std::vector<std::string>& hypotheses) {
+  const auto is_empty = [](const std::string& text) { return text.empty(); };
+  const auto first = std::find_if(hypotheses.begin(), hypotheses.end(), is_empty);
+  if (first == hypotheses.end()) return;
+  const auto count = std::count_if(first, hypotheses.end(), is_empty);
+  warn(concat(display_name(file), ": ", count, " of ", hypotheses.size(),
+              count == 1 ? " texts is empty, number " : " texts are empty, the first number ",
+              first - hypotheses.begin() + 1, "; empty texts raise BLEU"));
 }
 
 std::string shell_words(const std::vector<std::string>& words) {

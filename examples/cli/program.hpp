@@ -79,6 +79,10 @@ void warn(std::string_view text);
 /// Warns of what a tokenizer's folder says that a user should know of.
 void warn_of(const Tokenizer& tokenizer);
 void warn_of(const std::optional<Tokenizer>& tokenizer);
+/// Warns of empty texts among those that are scored: they count as e2e-metrics counts them, which
+/// can raise a score.
+void warn_of_empty_texts(const std::filesystem::path& file,
+                         const std::vector<std::string>& hypotheses);
 /// Words as a shell reads them, quoted where need be.
 std::string shell_words(const std::vector<std::string>& words);
 

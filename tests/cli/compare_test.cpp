@@ -122,6 +122,19 @@ TEST_CASE("solo compare trains, decodes and scores every method with every seed"
         slurp(setup.path("out/runs/lora/seed-2/trained/adapter_model.safetensors")));
 }
 
+TEST_CASE("solo compare warns of empty texts, which raise a score") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  setup.plan["methods"] = {setup.plan["methods"][0]};
+  setup.plan.erase("reference");
+  setup.plan["seeds"] = {1};
+  setup.plan["generation"] = {{"max-new-tokens", 1}, {"forced-eos-token-id", "511"}};
+  const Outcome o = setup.compare();
+  INFO(o.err);
+  REQUIRE(o.status == 0);
+  CHECK(o.err.find("4 of 4 texts are empty, the first number 1") != std::string::npos);
+}
+
 TEST_CASE("METEOR is added to runs that were finished without it, and goes with runs done anew") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;

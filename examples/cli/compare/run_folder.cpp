@@ -226,9 +226,9 @@ void RunFolder::decode(RunRecord& record) const {
     lines += on_one_line(clean_prediction(text), record.line_breaks) + '\n';
   }
   write_file_atomically(folder_ / "hypotheses.txt", lines);
-  record.scores =
-      TextEvaluation(settings_.task.references(), read_hypotheses(folder_, settings_.task))
-          .scores();
+  const std::vector<std::string> hypotheses = read_hypotheses(folder_, settings_.task);
+  warn_of_empty_texts(folder_ / "hypotheses.txt", hypotheses);
+  record.scores = TextEvaluation(settings_.task.references(), hypotheses).scores();
 }
 
 void RunFolder::add_meteor(RunRecord& record, std::optional<MeteorSession>& meteor) const {

@@ -59,7 +59,7 @@ GPT2Config model_config(const PretrainArguments& options, const Tokenizer& token
   const int eos = EndTokens::resolve(config, of_file, &tokenizer).write;
   config.eos_token_ids.clear();
   config.eos_token_id = eos;
-  config.bos_token_id = eos;
+  config.bos_token_id = tokenizer.bos_token_id() >= 0 ? tokenizer.bos_token_id() : eos;
   config.validate();
   return config;
 }

@@ -70,11 +70,24 @@ def folders():
     yield pair({MAP: {"additional_special_tokens": ["<m>"], "eos_token": None}})
     yield pair({CONFIG: {"image_token": "<u>", "sep_token": "<m>", "extra_special_tokens": {"video_token": "<p>"}}})
     yield pair({CONFIG: {"eos_token": {"__type": "AddedToken", **token("<m>", rstrip=True)}}})
+    # Several definitions of one token: the last that differs from those before it counts.
+    left, right = ({"__type": "AddedToken", **token("<m>", **{side: True})} for side in ("lstrip", "rstrip"))
+    for several in [{"bos_token": "<m>", "eos_token": left, "unk_token": "<m>"}, {"bos_token": left, "eos_token": right, "unk_token": left},
+                    {"pad_token": left, "additional_special_tokens": ["<m>"]}, {"pad_token": right, "additional_special_tokens": [left]},
+                    {"additional_special_tokens": [left, "<m>", right, "<m>"]}, {"mask_token": left, "pad_token": right}]:  # fmt: skip
+        yield pair({CONFIG: several}, [*BASIC, "a  <m>  b <m>c"])
+    yield pair({MAP: {"eos_token": token(EOS, lstrip=True, rstrip=True)}}, BASIC)
+    yield pair({CONFIG: {"additional_special_tokens": ["<p>", "<u>"], "extra_special_tokens": {"image_token": "<m>"}}})
+    yield pair({CONFIG: {"extra_special_tokens": {"image_token": "<m>"}}, MAP: {"additional_special_tokens": ["<p>", "<u>"]}})
+    yield pair({CONFIG: {"model_specific_special_tokens": {"z_token": "<m>", "a_token": "<u>"}, "additional_special_tokens": ["<p>"]}})
+    yield pair({CONFIG: {"additional_special_tokens": [{"__type": "AddedToken", **token("\n", lstrip=True, rstrip=True)}]}},
+               ["a \n b", "b\n\n c", "\n\n", " \n \n\n x\n"])  # fmt: skip
     yield pair({CONFIG: {"bos_token": "<p>", **decoder(token("<p>", special=False, normalized=True))}})
     for bos, eos in itertools.product([True, False], repeat=2):
         yield pair({CONFIG: {"add_bos_token": bos, "add_eos_token": eos, "bos_token": "re"}})
     yield pair({CONFIG: {"add_bos_token": True, "bos_token": None}})
     yield pair({CONFIG: {"split_special_tokens": True, **decoder(token("<p>"), token("<u>", special=False))}})
+    yield pair({CONFIG: {"split_special_tokens": True, **decoder(token("<p>"), token("<p", special=False))}}, ["<p> <p <q", "a<p>"])
     yield pair({CONFIG: {"add_prefix_space": True, **decoder(token("<p>"), token("<u>"))}})
     yield pair({CONFIG: {"additional_special_tokens": ["é", "日本", "a b", "Ġthe re", "Ġthére", "Ġthere"]}},
                ["xéy日本a b", "Ġthe re Ġthére Ġthere there"])  # fmt: skip

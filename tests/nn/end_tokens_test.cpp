@@ -84,6 +84,22 @@ TEST_CASE("where the tokenizer names none, training writes the model's first", "
   CHECK(EndTokens::resolve(config(-1), {}, nullptr).stop.empty());
 }
 
+TEST_CASE("generation_config.json alone says what generation waits for", "[nn]") {
+  const test::TempDir dir;
+  const auto stop_of = [&](const std::string& text) {
+    write_file_atomically(dir.path() / "generation_config.json", text);
+    return EndTokens::from_folder(dir.path(), config(511), nullptr);
+  };
+  CHECK(EndTokens::from_folder(dir.path(), config(511), nullptr).stop == Ids{511});
+  for (const char* const text : {"{}", R"({"eos_token_id": null, "max_new_tokens": 5})"}) {
+    CHECK(stop_of(text).stop.empty());
+    CHECK(stop_of(text).write == 511);
+  }
+  CHECK(stop_of(R"({"eos_token_id": 3})").stop == Ids{3});
+  const Tokenizer own = tokenizer("{}");
+  CHECK_FALSE(EndTokens::from_folder(dir.path(), config(511), &own).difference.empty());
+}
+
 TEST_CASE("a model is aligned as the HF Trainer does it", "[nn]") {
   struct Case {
     GPT2Config before;

@@ -81,7 +81,7 @@ struct JsonItem {
   return items;
 }
 
-/// A text in JSON as its line of a plain file would be.
+/// A text in JSON as its line of a plain file would be; a line break in it is a space.
 [[nodiscard]] SOLO_INLINE std::string json_text(const Json& value, std::string_view key,
                                                 const std::string& where) {
   if (!value.is_string()) {
@@ -90,16 +90,15 @@ struct JsonItem {
         value.is_null() ? "null (generated without a tokenizer?)" : value.type_name());
   }
   const std::string_view text = strip_white_space(value.get_ref<const std::string&>());
+  std::string line;
+  line.reserve(text.size());
   for (std::size_t pos = 0; pos < text.size();) {
     const CodePoint c = code_point_at(text, pos);
     if (c.value == 0) fail<FormatError>("metrics.text", where, ": ", key, ": found NUL");
-    if (is_python_line_end(c.value)) {
-      fail<FormatError>("metrics.line_break", where, ": ", key,
-                        ": expected a text of one line, found ", quoted(text, 60));
-    }
+    line += is_python_line_end(c.value) ? " " : text.substr(pos, c.length);
     pos += c.length;
   }
-  return std::string(text);
+  return line;
 }
 
 [[noreturn]] SOLO_INLINE void refuse_json(const JsonItem& item, std::string_view expected) {

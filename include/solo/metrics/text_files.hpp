@@ -28,12 +28,11 @@ struct EvaluationTexts {
 /// file named .jsonl, a line of which is a JSON object that is not empty, or one that is a JSON
 /// list as a whole, holds an object for each text: {"text"} for hypotheses, as `solo generate`
 /// prints them, and {"references": [...]}, {"reference"} or {"text"} for references; other keys are
-/// ignored.
+/// ignored, and a line break within a text is a space.
 ///
 /// Throws IoError; FormatError "metrics.text" naming file and line: an empty file, a group of
 /// references without any, NUL, invalid UTF-8, more than two columns, a source without references;
-/// "metrics.json" for JSON without these keys; "metrics.line_break" for a text of several lines in
-/// it; "metrics.count", naming both files, when there are more or fewer hypotheses than groups of
+/// "metrics.json" for JSON without these keys; "metrics.count", naming both files, when there are more or fewer hypotheses than groups of
 /// references; "text.utf16"; "data.csv".
 [[nodiscard]] EvaluationTexts read_evaluation_texts(const std::filesystem::path& references,
                                                     const std::filesystem::path& hypotheses);

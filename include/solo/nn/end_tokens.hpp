@@ -17,9 +17,10 @@ class Tokenizer;
 struct EndTokens {
   /// What training writes behind a text, and between prompt and completion: the tokenizer's eos
   /// token; if it names none, or one beyond the model's vocabulary, the first that generation waits
-  /// for. -1: nobody names one.
+  /// for, or else config.json's. -1: nobody names one.
   int write = -1;
-  /// What generation waits for: generation_config.json's, or else config.json's.
+  /// What generation waits for: generation_config.json's; where there is no such file,
+  /// config.json's.
   std::vector<int> stop = {};
   /// How the three differ, with their tokens; empty when training and generation mean the same.
   std::string difference = {};
@@ -38,8 +39,8 @@ struct EndTokens {
 
 namespace detail {
 
-/// eos_token_id of generation_config.json if it says one, else the configuration's; ids beyond the
-/// vocabulary end nothing.
+/// eos_token_id of generation_config.json, which as in transformers alone counts where it is, or
+/// else the configuration's; ids beyond the vocabulary end nothing.
 [[nodiscard]] std::vector<int> read_end_tokens(const std::filesystem::path& folder,
                                                const GPT2Config& config);
 

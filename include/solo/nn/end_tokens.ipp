@@ -32,7 +32,7 @@ SOLO_INLINE std::vector<int> read_end_tokens(const std::filesystem::path& folder
   if (!std::filesystem::exists(file)) return config.end_tokens();
   const Json json = read_json_file(file);
   const JsonFields fields(json, display_name(file));
-  if (fields.absent("eos_token_id")) return config.end_tokens();
+  if (fields.absent("eos_token_id")) return {};
   const std::vector<std::int64_t> found =
       fields.value("eos_token_id").is_array()
           ? fields.integers("eos_token_id")
@@ -81,9 +81,10 @@ SOLO_INLINE EndTokens EndTokens::resolve(const GPT2Config& config, std::vector<i
   const int named = tokenizer == nullptr ? -1 : tokenizer->eos_token_id();
   // A token that was added to the tokenizer alone cannot be trained.
   const int own = named < config.vocab_size ? named : -1;
-  ends.write = own >= 0 || ends.stop.empty() ? own : ends.stop.front();
-  if (tokenizer == nullptr || ends.write < 0) return ends;
   const std::vector<int> of_config = config.end_tokens();
+  const std::vector<int>& others = ends.stop.empty() ? of_config : ends.stop;
+  ends.write = own >= 0 || others.empty() ? own : others.front();
+  if (tokenizer == nullptr || ends.write < 0) return ends;
   if (own >= 0 && ends.waits_for_written() && detail::has_token(of_config, own)) return ends;
   ends.difference = concat(
       "end tokens differ: the tokenizer names ",

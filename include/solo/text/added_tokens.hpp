@@ -63,7 +63,7 @@ class AddedTokenPass {
 class AddedTokenFinder {
  public:
   AddedTokenFinder() = default;
-  /// Leaves out the special ones where `split_special_tokens`.
+  /// Special ones are found as letters where `split_special_tokens`.
   AddedTokenFinder(std::span<const AddedToken> tokens, bool split_special_tokens);
 
   /// As AddedTokenPass::split.

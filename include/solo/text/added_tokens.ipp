@@ -34,6 +34,9 @@ namespace solo::inline SOLO_ABI::detail {
   return text;
 }
 
+/// The id of a token that is found, so that no other one is in its place, and read as letters.
+inline constexpr int kLetters = -2;
+
 /// Whether a word goes on across the border between these texts' ends and a token.
 [[nodiscard]] SOLO_INLINE bool touches_word(std::string_view before, std::string_view behind) {
   return (!before.empty() && is_word_character(last_code_point(before).value)) ||
@@ -89,14 +92,14 @@ SOLO_INLINE void AddedTokenPass::split(std::string_view text,
     if (token == nullptr) break;
     std::size_t end = found + token->content.size();
     pos = end;  // what a token refuses or strips is not looked at again
+    if (token->id == kLetters) continue;
     if (token->single_word && touches_word(text.substr(0, found), text.substr(end))) continue;
     std::size_t begin = found;
-    if (token->lstrip && begin > done) {
-      begin = done + strip_right(text.substr(done, begin - done)).size();
-    }
+    if (token->lstrip) begin = std::max(strip_right(text.substr(0, begin)).size(), done);
     if (token->rstrip) end = text.size() - strip_left(text.substr(end)).size();
     if (done < begin) on_text(text.substr(done, begin - done));
-    on_token(token->id);
+    // White space that the token before has taken is none of this one's.
+    if (begin < end) on_token(token->id);
     done = end;
   }
   if (done < text.size()) on_text(text.substr(done));
@@ -105,9 +108,9 @@ SOLO_INLINE void AddedTokenPass::split(std::string_view text,
 SOLO_INLINE AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken> tokens,
                                                bool split_special_tokens) {
   std::array<std::vector<AddedToken>, 2> passes;
-  for (const AddedToken& token : tokens) {
-    if (token.special && split_special_tokens) continue;
-    passes[token.normalized ? 1 : 0].push_back(token);
+  for (AddedToken token : tokens) {
+    if (token.special && split_special_tokens) token.id = kLetters;
+    passes[token.normalized ? 1 : 0].push_back(std::move(token));
   }
   // What does not tell two tokenizers apart is set alike.
   if (passes[0].empty()) std::swap(passes[0], passes[1]);

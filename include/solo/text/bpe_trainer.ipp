@@ -4,7 +4,7 @@
 #include <solo/core/error.hpp>
 #include <solo/text/bpe_trainer.hpp>
 #include <solo/text/byte_symbols.hpp>
-#include <solo/text/tokenizer_folder.hpp>
+#include <solo/text/tokenizer_files.hpp>
 
 #include <algorithm>
 #include <array>

@@ -44,6 +44,10 @@ struct TokenizerParts {
 /// token whose own id is another one.
 void place_added_token(TokenizerParts& parts, AddedToken token, const std::string& where);
 
+/// Gives parts without a folder around them what GPT-2 has: `<|endoftext|>`, if the vocabulary has
+/// it, is an added token, begins and ends texts.
+void set_default_tokens(TokenizerParts& parts);
+
 /// Reads vocab.json and merges.txt, without added tokens. Throws FormatError "tokenizer.vocab" or
 /// "tokenizer.merges".
 [[nodiscard]] TokenizerParts read_vocab_and_merges(const std::filesystem::path& vocab,

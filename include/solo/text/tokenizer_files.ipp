@@ -268,5 +268,12 @@ SOLO_INLINE void place_added_token(TokenizerParts& parts, AddedToken token,
   parts.added.push_back(std::move(token));
 }
 
+SOLO_INLINE void set_default_tokens(TokenizerParts& parts) {
+  const int id = parts.vocabulary.find(kEndOfText);
+  if (id < 0) return;
+  place_added_token(parts, {.content = std::string(kEndOfText), .special = true}, "vocabulary");
+  parts.bos = parts.eos = id;
+}
+
 }  // namespace detail
 }  // namespace solo::inline SOLO_ABI

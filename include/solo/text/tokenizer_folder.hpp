@@ -20,10 +20,6 @@ namespace detail {
 /// "tokenizer.unsupported", "tokenizer.added" and as the readers of the files.
 [[nodiscard]] TokenizerParts read_tokenizer_folder(const std::filesystem::path& dir);
 
-/// Gives parts without a folder around them what GPT-2 has: `<|endoftext|>`, if the vocabulary has
-/// it, is an added token, begins and ends texts.
-void set_default_tokens(TokenizerParts& parts);
-
 }  // namespace detail
 }  // namespace solo::inline SOLO_ABI
 

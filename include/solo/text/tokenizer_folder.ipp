@@ -25,13 +25,6 @@ SOLO_INLINE bool is_there(const std::filesystem::path& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-SOLO_INLINE void set_default_tokens(TokenizerParts& parts) {
-  const int id = parts.vocabulary.find(kEndOfText);
-  if (id < 0) return;
-  place_added_token(parts, {.content = std::string(kEndOfText), .special = true}, "vocabulary");
-  parts.bos = parts.eos = id;
-}
-
 /// The special tokens that have names, in the order in which new ones get ids.
 inline constexpr std::array<std::string_view, 7> kSpecialTokenNames = {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
@@ -48,6 +41,10 @@ class TokenizerFolder {
   struct Placed {
     AddedToken token;
     std::string where;
+    bool bare = false;  ///< said by its content alone
+    bool operator==(const Placed& other) const {
+      return token == other.token && bare == other.bare;
+    }
   };
 
   [[nodiscard]] Json read_optional(std::string_view name) const;
@@ -58,6 +55,7 @@ class TokenizerFolder {
   void collect_by_id(int id, Placed placed);
   void collect_decoder();
   void collect_older_files();
+  void sort_extra_tokens();
   void collect_extra();
   [[nodiscard]] std::optional<AddedToken> named_token(const std::string& key) const;
   [[nodiscard]] bool has_name(std::string_view content) const;
@@ -135,12 +133,7 @@ SOLO_INLINE void TokenizerFolder::compare_with_pair() {
 /// Without an added_tokens_decoder the older special_tokens_map.json overrides the configuration.
 SOLO_INLINE void TokenizerFolder::merge_special_tokens_map() {
   has_decoder_ = settings_.contains("added_tokens_decoder");
-  const auto extra = settings_.find("extra_special_tokens");
-  if (settings_.contains("additional_special_tokens") &&
-      (extra == settings_.end() || extra->empty())) {
-    const Json older = settings_["additional_special_tokens"];
-    settings_["extra_special_tokens"] = older;
-  }
+  sort_extra_tokens();
   const Json map = read_optional("special_tokens_map.json");
   const std::string name = display_name(dir_ / "special_tokens_map.json");
   const JsonFields fields(map, name);
@@ -159,13 +152,31 @@ SOLO_INLINE void TokenizerFolder::merge_special_tokens_map() {
       }
     } else if (key == "extra_special_tokens" && settings_.value(key, Json()).is_array()) {
       for (const Json& token : value) settings_[key].push_back(token);
-    } else if (key != "additional_special_tokens" || !settings_.contains("extra_special_tokens")) {
+    } else {
       if (!list) (void)token_of(value, fields.where(key));  // errors name this file
       settings_[key] = value;
       // Flags that this file does not say are those of a special token.
       if (value.is_object() && !list) settings_[key]["special"] = true;
     }
   }
+  sort_extra_tokens();
+}
+
+/// As in transformers, a dictionary of extra_special_tokens are tokens with names of the model's
+/// own; additional_special_tokens, the older name of the list, counts where there is no other.
+SOLO_INLINE void TokenizerFolder::sort_extra_tokens() {
+  const std::string key = "extra_special_tokens";
+  if (settings_.contains(key) && settings_[key].is_object() && !settings_[key].empty()) {
+    Json& names = settings_["model_specific_special_tokens"];
+    if (!names.is_object()) names = Json::object();
+    names.update(settings_[key]);
+    settings_.erase(key);
+  }
+  const std::string older = "additional_special_tokens";
+  if (!settings_.contains(older)) return;
+  if (settings_.contains(key) && !settings_[key].empty()) return;
+  settings_[key] = settings_[older];
+  settings_.erase(older);
 }
 
 SOLO_INLINE AddedToken TokenizerFolder::token_of(const Json& value,
@@ -249,7 +260,7 @@ SOLO_INLINE bool TokenizerFolder::has_name(std::string_view content) const {
 SOLO_INLINE void TokenizerFolder::collect_extra() {
   const auto add = [this](const Json& value, const std::string& where) {
     if (value.is_null()) return;
-    extra_.push_back({token_of(value, where), where});
+    extra_.push_back({token_of(value, where), where, value.is_string()});
   };
   for (const auto& [key, value] : settings_.items()) {
     const bool named = std::find(kSpecialTokenNames.begin(), kSpecialTokenNames.end(), key) !=
@@ -258,12 +269,12 @@ SOLO_INLINE void TokenizerFolder::collect_extra() {
       add(value, where(key));
     }
   }
-  const std::string key = settings_.contains("extra_special_tokens") ? "extra_special_tokens"
-                                                                     : "additional_special_tokens";
-  if (!settings_.contains(key) || settings_[key].is_null()) return;
-  const Json& list = settings_[key];
-  if (!list.is_array() && !list.is_object()) settings().refuse(key, "a list of tokens");
-  for (const auto& [name, value] : list.items()) add(value, where(concat(key, ".", name)));
+  for (const std::string key : {"model_specific_special_tokens", "extra_special_tokens"}) {
+    if (!settings_.contains(key) || settings_[key].is_null()) continue;
+    const Json& list = settings_[key];
+    if (!list.is_array() && !list.is_object()) settings().refuse(key, "a list of tokens");
+    for (const auto& [name, value] : list.items()) add(value, where(concat(key, ".", name)));
+  }
 }
 
 SOLO_INLINE void TokenizerFolder::place_tokens() {
@@ -276,16 +287,22 @@ SOLO_INLINE void TokenizerFolder::place_tokens() {
     placed.token.special = placed.token.special || has_name(placed.token.content);
     place_added_token(parts_, placed.token, placed.where);
   }
-  const auto place_new = [this](AddedToken token, const std::string& where) {
-    if (id_of(token.content) < 0) place_added_token(parts_, std::move(token), where);
+  // Of several definitions of one token the last that says something new counts.
+  std::vector<Placed> fresh;
+  const auto collect = [&](Placed placed) {
+    if (id_of(placed.token.content) >= 0) return;
+    if (std::find(fresh.begin(), fresh.end(), placed) != fresh.end()) return;
+    fresh.push_back(std::move(placed));
   };
   for (const std::string_view key : kSpecialTokenNames) {
     std::optional<AddedToken> token = named_token(std::string(key));
     if (!token) continue;
     token->special = true;
-    place_new(*std::move(token), where(key));
+    const auto value = settings_.find(key);
+    collect({*std::move(token), where(key), value == settings_.end() || value->is_string()});
   }
-  for (Placed& placed : extra_) place_new(std::move(placed.token), placed.where);
+  for (Placed& placed : extra_) collect(std::move(placed));
+  for (Placed& placed : fresh) place_added_token(parts_, std::move(placed.token), placed.where);
 }
 
 /// The id of an added token, or -1.

@@ -303,7 +303,6 @@ TEST_CASE("peft's configuration is read, strictly", "[lora]") {
   const std::vector<std::pair<std::string, std::string>> unsupported = {
       {"alora_invocation_tokens", "[1]"},
       {"arrow_config", "{}"},
-      {"ensure_weight_tying", "true"},
       {"kasa_config", "{}"},
       {"layer_replication", "[[0, 2]]"},
       {"megatron_config", "{}"},
@@ -316,6 +315,22 @@ TEST_CASE("peft's configuration is read, strictly", "[lora]") {
     check_throws<ConfigError>(
         [&, k = key, v = value] { return from_text(concat("{\"", k, "\": ", v, "}")); },
         "lora.unsupported", {"adapter_config.json", key});
+  }
+  // Where nothing is tied that would not be anyway, it changes nothing.
+  for (const std::string more :
+       {"", R"(, "modules_to_save": ["wte"])", R"(, "trainable_token_indices": [3])",
+        R"(, "trainable_token_indices": {"wte": [3], "lm_head": [3]})"}) {
+    CHECK_NOTHROW(from_text(R"({"ensure_weight_tying": true, "layer_replication": [],
+                                "target_parameters": [])" +
+                            more + "}"));
+  }
+  for (const std::string more :
+       {R"("modules_to_save": ["lm_head"])", R"("target_modules": ["c_attn", "lm_head"])",
+        R"-("target_modules": ".*(c_attn|lm_head)")-",
+        R"("trainable_token_indices": {"wte": [3], "lm_head": [4]})"}) {
+    check_throws<ConfigError>(
+        [&] { return from_text(R"({"ensure_weight_tying": true, )" + more + "}"); },
+        "lora.unsupported", {"ensure_weight_tying", "lm_head"});
   }
   const std::vector<std::pair<std::string, std::string>> types = {
       {R"({"r": 4.0})", "r"},

@@ -4,6 +4,7 @@
 #include <solo/adapters/lora/config.hpp>
 #include <solo/adapters/lora/tables.hpp>
 #include <solo/adapters/module_json.hpp>
+#include <solo/adapters/modules.hpp>
 #include <solo/core/error.hpp>
 #include <solo/io/json_fields.hpp>
 
@@ -54,17 +55,17 @@ namespace detail {
 struct LoraFixedKey {
   std::string_view key;
   std::string_view value;  ///< JSON
+  bool list = false;       ///< [] is as good as null
 };
 
 [[nodiscard]] inline std::span<const LoraFixedKey> lora_fixed_keys() {
   static constexpr std::array kKeys = {LoraFixedKey{"alora_invocation_tokens", "null"},
                                        LoraFixedKey{"arrow_config", "null"},
-                                       LoraFixedKey{"ensure_weight_tying", "false"},
                                        LoraFixedKey{"kasa_config", "null"},
-                                       LoraFixedKey{"layer_replication", "null"},
+                                       LoraFixedKey{"layer_replication", "null", true},
                                        LoraFixedKey{"megatron_config", "null"},
                                        LoraFixedKey{"monteclora_config", "null"},
-                                       LoraFixedKey{"target_parameters", "null"},
+                                       LoraFixedKey{"target_parameters", "null", true},
                                        LoraFixedKey{"use_bdlora", "null"},
                                        LoraFixedKey{"use_qalora", "false"},
                                        LoraFixedKey{"velora_config", "null"}};
@@ -74,24 +75,26 @@ struct LoraFixedKey {
 inline void check_lora_keys(const JsonFields& fields) {
   // In the last two rows: settings of starts, which read_start judges; of switches that are off;
   // and merge_weights, which changed no number in peft 0.2.
-  std::vector<std::string_view> allowed = {"alpha_pattern",     "bias",
-                                           "exclude_modules",   "fan_in_fan_out",
-                                           "layers_pattern",    "lora_bias",
-                                           "init_lora_weights", "layers_to_transform",
-                                           "lora_alpha",        "r",
-                                           "lora_dropout",      "modules_to_save",
-                                           "rank_pattern",      "use_dora",
-                                           "target_modules",    "use_rslora",
-                                           "loftq_config",      "corda_config",
-                                           "eva_config",        "lora_ga_config",
-                                           "megatron_core",     "merge_weights",
-                                           "qalora_group_size", "trainable_token_indices"};
+  std::vector<std::string_view> allowed = {"alpha_pattern",      "bias",
+                                           "exclude_modules",    "fan_in_fan_out",
+                                           "layers_pattern",     "lora_bias",
+                                           "init_lora_weights",  "layers_to_transform",
+                                           "lora_alpha",         "r",
+                                           "lora_dropout",       "modules_to_save",
+                                           "rank_pattern",       "use_dora",
+                                           "target_modules",     "use_rslora",
+                                           "loftq_config",       "corda_config",
+                                           "eva_config",         "lora_ga_config",
+                                           "megatron_core",      "merge_weights",
+                                           "qalora_group_size",  "trainable_token_indices",
+                                           "ensure_weight_tying"};
   append_common_keys(allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) allowed.push_back(fixed.key);
   reject_unknown_settings(fields, allowed);
   for (const LoraFixedKey& fixed : lora_fixed_keys()) {
     const Json* value = fields.find(fixed.key);
     if (value == nullptr || value->is_null() || dump_line(*value) == fixed.value) continue;
+    if (fixed.list && value->is_array() && value->empty()) continue;
     fail<ConfigError>("lora.unsupported", fields.where(fixed.key), ": expected ", fixed.value,
                       ", the only value supported, found ", describe(*value));
   }
@@ -168,6 +171,26 @@ inline void read_token_indices(const JsonFields& fields, LoraConfig& config) {
   }
 }
 
+/// ensure_weight_tying, where peft 0.21 does something for it: a tied head that is named itself,
+/// which then is to follow an embedding that is adapted. Of GPT-2's two names peft looks for
+/// lm_head alone, and rows that train are the head's anyway unless it has others.
+inline void check_tying(const JsonFields& fields, const LoraConfig& config) {
+  constexpr std::string_view kKey = "ensure_weight_tying";
+  if (!read_switch(fields, kKey)) return;
+  const auto refuse = [&](std::string_view key) {
+    fail<ConfigError>("lora.unsupported", fields.where(kKey), ": true is not supported where ", key,
+                      " names lm_head; name wte alone, or set it false");
+  };
+  const auto is_head = [](std::string_view name) { return names_module(name, "lm_head"); };
+  const std::vector<std::string>& saved = config.modules_to_save;
+  if (std::any_of(saved.begin(), saved.end(), is_head)) refuse("modules_to_save");
+  const auto& rows = config.trainable_token_indices;
+  if (rows.size() > 1 && rows[0].second != rows[1].second) refuse("trainable_token_indices");
+  if (ModuleMatcher(config.target_modules, "target_modules").matches("lm_head")) {
+    refuse("target_modules");
+  }
+}
+
 [[nodiscard]] inline Json number_json(double value) {
   constexpr double kExact = 9007199254740992.0;
   if (std::abs(value) < kExact && value == std::trunc(value)) {
@@ -212,6 +235,7 @@ SOLO_INLINE LoraConfig LoraConfig::from_json(const JsonFields& fields) {
   config.start = detail::read_start(fields);
   config.modules_to_save = detail::read_names(fields, "modules_to_save");
   detail::read_token_indices(fields, config);
+  detail::check_tying(fields, config);
   return config;
 }
 

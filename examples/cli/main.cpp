@@ -28,10 +28,29 @@ void report(std::string_view message) {
   std::cerr << line << '\n';
 }
 
+/// A message about a value that an option gave, under the option's name: the library's begin with
+/// the name of the field.
+std::string with_option_name(const CLI::App& command, const Error& error) {
+  const std::string message = error.what();
+  const std::size_t end = message.find(": ");
+  if (error.id() != "config.range" || end == std::string::npos) return message;
+  std::string option = "--" + message.substr(0, end);
+  std::replace(option.begin(), option.end(), '_', '-');
+  constexpr std::array<std::array<std::string_view, 2>, 3> kOtherNames = {
+      {{"--r", "--rank"}, {"--lora-alpha", "--alpha"}, {"--lora-dropout", "--dropout"}}};
+  for (const auto& [field, name] : kOtherNames) {
+    if (option == field) option = name;
+  }
+  const CLI::Option* given = command.get_option_no_throw(option);
+  return given != nullptr && given->count() > 0 ? option + message.substr(end) : message;
+}
+
 int run_command(const std::vector<Command>& commands) {
+  const CLI::App* running = nullptr;
   try {
     for (const Command& command : commands) {
       if (!command.app->parsed()) continue;
+      running = command.app;
       command.run();
       std::cout.flush();
       if (!std::cout) fail<IoError>("io.write", "stdout: cannot write");
@@ -46,6 +65,8 @@ int run_command(const std::vector<Command>& commands) {
     return kUsage;
   } catch (const std::bad_alloc&) {
     report("out of memory");
+  } catch (const Error& e) {
+    report(with_option_name(*running, e));
   } catch (const std::exception& e) {
     report(e.what());
   }
@@ -82,7 +103,11 @@ int run_program(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
-    return program.exit(e);
+    program.exit(e);
+    std::cout.flush();
+    if (std::cout) return 0;
+    report("stdout: cannot write");
+    return kFailure;
   } catch (const CLI::ParseError& e) {
     report(usage_message(program, e));
     return kUsage;

@@ -16,10 +16,28 @@ void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtype
 }
 
 std::optional<Tokenizer> ModelArguments::find_tokenizer() const {
-  if (!adapter.empty()) {
-    if (auto own = Tokenizer::find_pretrained(adapter)) return own;
-  }
-  return Tokenizer::find_pretrained(model);
+  std::optional<Tokenizer> tokenizer;
+  if (!adapter.empty()) tokenizer = Tokenizer::find_pretrained(adapter);
+  const bool own = tokenizer.has_value();
+  if (!own) tokenizer = Tokenizer::find_pretrained(model);
+  const auto metadata = trained_metadata();
+  const auto mark = metadata.find(kTokenizerKey);
+  if (!tokenizer || mark == metadata.end()) return tokenizer;
+  // Tokens that were only added change nothing of what was trained.
+  const int tokens = std::atoi(mark->second.c_str());
+  if (tokenizer_mark(*tokenizer, tokens) == mark->second) return tokenizer;
+  fail<ConfigError>("tokenizer.other", display_name(own ? adapter : model),
+                    ": the tokenizer there is not the one that ",
+                    display_name(adapter.empty() ? model : adapter),
+                    " was trained with; put the files of that one there");
+}
+
+std::string tokenizer_mark(const Tokenizer& tokenizer, int tokens) {
+  return concat(tokens, ' ', tokenizer.fingerprint(tokens));
+}
+
+std::string tokenizer_mark(const std::optional<Tokenizer>& tokenizer) {
+  return tokenizer ? tokenizer_mark(*tokenizer, tokenizer->vocab_size()) : std::string();
 }
 
 std::map<std::string, std::string> TrainedText::metadata() const {
@@ -27,26 +45,31 @@ std::map<std::string, std::string> TrainedText::metadata() const {
   if (!separator.empty()) said[kSeparatorKey] = separator;
   if (eos_token_id >= 0) said[kEosKey] = concat(eos_token_id);
   if (!special_tokens) said[kSpecialKey] = "false";
+  if (!tokenizer.empty()) said[kTokenizerKey] = tokenizer;
   return said;
+}
+
+std::map<std::string, std::string> ModelArguments::trained_metadata() const {
+  if (!adapter.empty()) return read_adapter_metadata(adapter);
+  std::map<std::string, std::string> metadata;
+  const TensorStore store = TensorStore::open(model);
+  for (const SafetensorsFile& file : store.files()) {
+    metadata.insert(file.metadata().begin(), file.metadata().end());
+  }
+  return metadata;
 }
 
 TrainedText ModelArguments::trained_text(Index vocab_size) const {
   const std::filesystem::path& folder = adapter.empty() ? model : adapter;
   Json said = Json::object();
-  const auto take = [&](const std::map<std::string, std::string>& metadata) {
-    for (const auto& [key, value] : metadata) {
-      if (key == kSeparatorKey) said["separator"] = value;
-      if (key == kEosKey) said["eos_token_id"] = parse_json(value, key);
-      if (key == kSpecialKey) said["special_tokens"] = parse_json(value, key);
-    }
-  };
-  std::string source = display_name(folder);
-  if (!adapter.empty()) {
-    take(read_adapter_metadata(adapter));
-  } else {
-    const TensorStore store = TensorStore::open(model);
-    for (const SafetensorsFile& file : store.files()) take(file.metadata());
+  std::string tokenizer;
+  for (const auto& [key, value] : trained_metadata()) {
+    if (key == kSeparatorKey) said["separator"] = value;
+    if (key == kEosKey) said["eos_token_id"] = parse_json(value, key);
+    if (key == kSpecialKey) said["special_tokens"] = parse_json(value, key);
+    if (key == kTokenizerKey) tokenizer = value;
   }
+  std::string source = display_name(folder);
   const std::filesystem::path file = folder / kTrainingArgsFile;
   if (!said.contains("separator") && std::filesystem::exists(file)) {
     said = read_json_file(file);
@@ -59,6 +82,7 @@ TrainedText ModelArguments::trained_text(Index vocab_size) const {
     text.eos_token_id = static_cast<int>(fields.integer("eos_token_id", {0, vocab_size - 1}));
   }
   text.special_tokens = fields.boolean_or("special_tokens", true);
+  text.tokenizer = std::move(tokenizer);
   return text;
 }
 

@@ -23,16 +23,23 @@ inline constexpr const char* kTrainingArgsFile = "training_args.json";
 inline constexpr const char* kSeparatorKey = "solo_separator";
 inline constexpr const char* kEosKey = "solo_eos_token_id";
 inline constexpr const char* kSpecialKey = "solo_special_tokens";
+inline constexpr const char* kTokenizerKey = "solo_tokenizer";
 
 /// How a training run made its texts into ids.
 struct TrainedText {
   std::string separator = {};  ///< between prompt and completion: "eos", "none"; empty: not known
   int eos_token_id = -1;       ///< the token it wrote as end; -1: not known
   bool special_tokens = true;  ///< whether special tokens in a text were tokens
+  std::string tokenizer = {};  ///< tokenizer_mark() of the one that was used; empty: not known
 
   /// What the metadata of the tensors say about it.
   [[nodiscard]] std::map<std::string, std::string> metadata() const;
 };
+
+/// The number of tokens, and the fingerprint of a tokenizer.
+[[nodiscard]] std::string tokenizer_mark(const Tokenizer& tokenizer, int tokens);
+/// That of all its tokens; empty without a tokenizer.
+[[nodiscard]] std::string tokenizer_mark(const std::optional<Tokenizer>& tokenizer);
 
 /// Which model a command runs.
 struct ModelArguments {
@@ -63,11 +70,14 @@ struct ModelArguments {
     return loaded;
   }
   /// The adapter's own tokenizer, which may have more tokens, or else the model's; none if neither
-  /// folder has one.
+  /// folder has one. Throws ConfigError "tokenizer.other" for one that training did not use.
   [[nodiscard]] std::optional<Tokenizer> find_tokenizer() const;
   /// What the tensors of the adapter, or else of the model, say about it; of older folders, whose
   /// tensors say nothing, training_args.json. Throws FormatError.
   [[nodiscard]] TrainedText trained_text(Index vocab_size) const;
+
+ private:
+  [[nodiscard]] std::map<std::string, std::string> trained_metadata() const;
 };
 
 /// Throws UsageError when `output` is the folder of the base, which would be lost.

@@ -121,7 +121,8 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
     SaveOptions how;
     how.metadata = TrainedText{.separator = options.separator,
                                .eos_token_id = config.eos_token_id,
-                               .special_tokens = !options.no_special}
+                               .special_tokens = !options.no_special,
+                               .tokenizer = tokenizer_mark(tokenizer, tokenizer.vocab_size())}
                        .metadata();
     model.save_pretrained(files, how);
     tokenizer.save_pretrained(files);

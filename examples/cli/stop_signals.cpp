@@ -13,7 +13,8 @@ extern "C" void stop_training(int signal) {
   last_signal = signal;
   std::signal(SIGINT, SIG_DFL);  // the next one ends the program
   std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGHUP, SIG_IGN);  // a terminal that closes sends several
+  std::signal(SIGHUP, SIG_IGN);   // a terminal that closes sends several
+  std::signal(SIGXCPU, SIG_IGN);  // comes again every second
   if (Trainer<float>* const trainer = running.load()) trainer->request_stop();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Ctrl-C, SIGTERM and a closed terminal end a training run after its step; a second Ctrl-C or
-/// SIGTERM ends the program at once.
+/// Ctrl-C, SIGTERM, a closed terminal and a limit on processor time end a training run after its
+/// step; a second Ctrl-C or SIGTERM ends the program at once.
 #pragma once
 
 #include <solo/train/trainer.hpp>
@@ -18,7 +18,7 @@ struct Stopped {
 };
 
 /// What ends a run.
-inline constexpr std::array<int, 3> kStopSignals = {SIGINT, SIGTERM, SIGHUP};
+inline constexpr std::array<int, 4> kStopSignals = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 
 /// While it lives, the handler gets the stop signals; SIGHUP only if it is not ignored.
 class SignalHandlers {

@@ -194,7 +194,8 @@ void run_train(const TrainArguments& options, const Common& common) {
   const std::map<std::string, std::string> metadata =
       TrainedText{.separator = options.separator,
                   .eos_token_id = train.eos_token_id(),
-                  .special_tokens = reads_special_tokens(options)}
+                  .special_tokens = reads_special_tokens(options),
+                  .tokenizer = tokenizer_mark(tokenizer)}
           .metadata();
   const auto save = [&](AtomicFolder& files) {
     if (model.adapter_names().empty()) {

@@ -146,7 +146,12 @@ TrainerOptions TrainingOptions::trainer_options(const std::filesystem::path& out
     if (equals == std::string::npos || equals == 0) {
       throw UsageError(concat("--lr-multiplier: expected NAME=FACTOR, found ", quoted(item)));
     }
-    t.lr_multipliers[item.substr(0, equals)] =
+    const std::string name = item.substr(0, equals);
+    if (t.lr_multipliers.contains(name)) {
+      throw UsageError(
+          concat("--lr-multiplier: ", quoted(std::string_view(name)), " is named twice"));
+    }
+    t.lr_multipliers[name] =
         parse_real("--lr-multiplier", item.substr(equals + 1), "NAME=FACTOR, FACTOR a number");
   }
   require_folder(output);

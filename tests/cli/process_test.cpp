@@ -93,6 +93,11 @@ TEST_CASE("a full device is one error line") {
   SOLO_NEEDS_PROGRAM;
   const Setup setup;
   if (!std::filesystem::exists("/dev/full")) SOLO_SKIP("needs /dev/full");
+  for (const char* const words : {"--help", "--version", "train --help"}) {
+    const Outcome help =
+        setup.shell(concat("'", test::program()->string(), "' ", words, " > /dev/full"));
+    test::check_error(help, 1, "stdout: cannot write");
+  }
   const Outcome o = setup.shell("'" + test::program()->string() + "' doctor > /dev/full");
   test::check_error(o, 1, "stdout: cannot write");
 }
@@ -128,4 +133,5 @@ TEST_CASE(
   };
   CHECK(signalled("kill -HUP $child; kill -HUP $child") == 128 + SIGHUP);
   CHECK(signalled("kill -TERM $child; kill -TERM $child") == 128 + SIGTERM);
+  CHECK(signalled("kill -XCPU $child; kill -XCPU $child") == 128 + SIGXCPU);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a run leaves in its folder, and what it does with one that is another's.
 #include <solo/io/folder_lock.hpp>
+#include <solo/text/tokenizer.hpp>
 
 #include "cli/program.hpp"
 
@@ -63,6 +64,31 @@ TEST_CASE("a rerun that fails leaves the whole result of the run before", "[cli]
   const std::string text = generate();
   std::ofstream(folder / "training_args.json") << R"({"separator": "none"})";
   CHECK(generate() == text);
+}
+
+TEST_CASE("another tokenizer beside trained tensors is refused, one with more tokens is not",
+          "[cli]") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  REQUIRE(setup.train({"--max-steps", "2"}).status == 0);
+  const std::filesystem::path folder = setup.output;
+  const auto generate = [&] {
+    return solo_program(setup.dir, {"generate", "--model", setup.model, "--adapter", setup.output,
+                                    "--prompt", "a", "--max-new-tokens", "6", "--threads", "1"});
+  };
+  const Outcome right = generate();
+  REQUIRE(right.status == 0);
+  Tokenizer more = Tokenizer::from_pretrained(folder);
+  CHECK(more.add_tokens({"<more>"}) == 1);
+  more.save_pretrained(folder);
+  CHECK(generate().out == right.out);
+  REQUIRE(solo_program(setup.dir, {"tokenizer-train", "--input", setup.data, "--vocab-size", "270",
+                                   "--output", setup.output})
+              .status == 0);
+  check_refusal(generate(), 1, {setup.output, "tokenizer"});
+  check_refusal(solo_program(setup.dir, {"merge", "--model", setup.model, "--adapter", setup.output,
+                                         "--output", setup.dir.path() / "merged"}),
+                1, {setup.output, "tokenizer"});
 }
 
 TEST_CASE("an output folder is of one run at a time", "[cli]") {

@@ -9,6 +9,7 @@
 
 #include <set>
 #include <string>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +111,17 @@ TEST_CASE("a folder is of one run, and the second is told whose", "[file]") {
     std::filesystem::remove(dir.path() / "link");
   }
   CHECK_FALSE(std::filesystem::exists(dir.path() / "a"));  // made for the lock, and empty
+
+  // Nothing is opened through a link, and nothing that is no file.
+  std::filesystem::create_directories(folder);
+  write_file_atomically(dir.path() / "other", "text");
+  std::filesystem::create_symlink(dir.path() / "other", folder / ".solo-lock");
+  CHECK(error_of([&] { const FolderLock lock(folder); }).starts_with("io.create: "));
+  CHECK(read_text_file(dir.path() / "other") == "text");
+  std::filesystem::remove(folder / ".solo-lock");
+  REQUIRE(::mkfifo((folder / ".solo-lock").c_str(), 0600) == 0);
+  CHECK(error_of([&] { const FolderLock lock(folder); }).starts_with("io.create: "));
+  std::filesystem::remove_all(dir.path() / "a");
 
   // What a killed process leaves is no lock, and a folder with files stays.
   const pid_t child = ::fork();

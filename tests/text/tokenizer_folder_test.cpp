@@ -124,6 +124,7 @@ TEST_CASE("tokens added to any folder have transformers' ids, saved and read aga
     CHECK(tokenizer.add_tokens({"é½", "<s>"}) == 0);
     CHECK(tokenizer.vocab_size() == before.vocab_size() + 3);
     CHECK(tokenizer.fingerprint() != before.fingerprint());
+    CHECK(tokenizer.fingerprint(before.vocab_size()) == before.fingerprint());
     CHECK_FALSE(tokenizer == before);
     const auto text = row["added"]["text"].get<std::string>();
     const auto ids = row["added"]["ids"].get<std::vector<int>>();
@@ -132,6 +133,7 @@ TEST_CASE("tokens added to any folder have transformers' ids, saved and read aga
     tokenizer.save_pretrained(saved.path());
     const Tokenizer again = Tokenizer::from_pretrained(saved.path());
     CHECK(again == tokenizer);
+    CHECK(again.fingerprint() == tokenizer.fingerprint());
     CHECK(again.encode(text) == ids);
     CHECK(again.added_tokens() == tokenizer.added_tokens());
     CHECK(again.pad_token_id() == tokenizer.pad_token_id());

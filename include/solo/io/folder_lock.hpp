@@ -16,7 +16,7 @@ namespace solo::inline SOLO_ABI {
 class FolderLock {
  public:
   /// Makes the folder if need be. Throws IoError: "io.busy", naming who holds it, "io.directory" or
-  /// "io.create".
+  /// "io.create" (among others, when `.solo-lock` is a link or no regular file).
   explicit FolderLock(std::filesystem::path folder);
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
@@ -27,6 +27,7 @@ class FolderLock {
   [[nodiscard]] bool held() const noexcept { return held_; }
 
  private:
+  void open_file();
   /// False when the file that was locked is no longer the folder's.
   [[nodiscard]] bool lock();
 

@@ -43,14 +43,23 @@ inline constexpr const char* kLockFile = ".solo-lock";
 
 }  // namespace detail
 
-SOLO_INLINE bool FolderLock::lock() {
-  descriptor_ =
-      detail::FileDescriptor(detail::open_retrying(file_.c_str(), O_RDWR | O_CREAT, 0666));
-  if (!descriptor_.open()) {
-    const int code = errno;
-    fail<IoError>("io.create", display_name(file_),
-                  ": cannot lock the folder: ", detail::system_message(code));
+SOLO_INLINE void FolderLock::open_file() {
+  // Nothing is written through a link. What another user left is locked as well by reading it.
+  for (const int flags : {O_RDWR | O_CREAT | O_NOFOLLOW, O_RDONLY | O_NOFOLLOW}) {
+    descriptor_ = detail::FileDescriptor(detail::open_retrying(file_.c_str(), flags, 0666));
+    if (descriptor_.open() || errno != EACCES) break;
   }
+  const int code = errno;
+  struct ::stat status {};
+  const bool open = descriptor_.open();
+  if (open && ::fstat(descriptor_.get(), &status) == 0 && S_ISREG(status.st_mode)) return;
+  fail<IoError>("io.create", display_name(file_), ": cannot lock the folder: ",
+                open || code == ELOOP ? "this is no regular file" : detail::system_message(code));
+}
+
+SOLO_INLINE bool FolderLock::lock() {
+  held_ = false;
+  open_file();
   const int error = detail::try_file_lock(descriptor_.get());
   if (error == EWOULDBLOCK) {
     const std::string holder = detail::read_holder(descriptor_);
@@ -76,6 +85,7 @@ SOLO_INLINE FolderLock::FolderLock(std::filesystem::path folder)
   make_directories(folder_);
   try {
     while (!lock()) continue;
+    // Not into what could only be read.
     if (held_ && ::ftruncate(descriptor_.get(), 0) == 0) {
       detail::write_fully(descriptor_, detail::lock_holder(), file_);
     }

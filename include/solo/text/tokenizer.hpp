@@ -117,7 +117,9 @@ class Tokenizer {
   /// or too many of them.
   int add_tokens(const std::vector<std::string>& tokens, const AddTokensOptions& options = {});
   /// A number that differs (but for chance) between tokenizers that encode differently.
-  [[nodiscard]] std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+  [[nodiscard]] std::uint64_t fingerprint() const noexcept;
+  /// That of the first `tokens` ids: the same when tokens were only added behind them.
+  [[nodiscard]] std::uint64_t fingerprint(int tokens) const noexcept;
   /// Whether both encode and decode alike; their files may differ in form.
   friend bool operator==(const Tokenizer& a, const Tokenizer& b) {
     return a.vocabulary_ == b.vocabulary_ && a.bpe_ == b.bpe_ && a.finder_ == b.finder_ &&
@@ -152,7 +154,7 @@ class Tokenizer {
   bool add_prefix_space_ = false;
   bool split_special_tokens_ = false;
   std::vector<std::string> warnings_;
-  std::uint64_t fingerprint_ = 0;
+  std::uint64_t merges_hash_ = 0;
   std::vector<detail::KeptFile> files_;
 };
 

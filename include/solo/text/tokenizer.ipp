@@ -31,30 +31,12 @@ class WordHash {
   std::uint64_t state_ = 0xCBF29CE484222325U;
 };
 
-[[nodiscard]] SOLO_INLINE std::uint64_t fingerprint_of(const TokenizerParts& parts) {
+[[nodiscard]] SOLO_INLINE std::uint64_t hash_of(const std::vector<Merge>& merges) {
   WordHash hash;
-  const auto add = [&hash](int value) { hash.add(static_cast<std::uint64_t>(value)); };
-  add(parts.vocabulary.size());
-  for (int id = 0; id < parts.vocabulary.size(); ++id) hash.add(parts.vocabulary.token(id));
-  for (const Merge& merge : parts.merges) {
-    add(merge.left);
-    add(merge.right);
+  for (const Merge& merge : merges) {
+    hash.add(static_cast<std::uint64_t>(merge.left));
+    hash.add(static_cast<std::uint64_t>(merge.right));
   }
-  // A tokenizer with GPT-2's own settings hashes to what its vocabulary and merges give.
-  for (const AddedToken& token : parts.added) {
-    add(token.id);
-    const bool strips = token.lstrip || token.rstrip || token.single_word;
-    if (!strips && token.content == parts.vocabulary.token(token.id)) continue;
-    hash.add(token.content);
-    add((token.lstrip ? 1 : 0) + (token.rstrip ? 2 : 0) + (token.single_word ? 4 : 0) +
-        (token.normalized ? 8 : 0));
-  }
-  for (const std::vector<int>* side : {&parts.prefix, &parts.suffix}) {
-    for (const int id : *side) add(id);
-    if (!side->empty()) add(side == &parts.prefix ? -1 : -2);
-  }
-  if (parts.add_prefix_space) add(-3);
-  if (parts.split_special_tokens) add(-4);
   return hash.value();
 }
 
@@ -67,7 +49,7 @@ inline void sort_by_id(std::vector<AddedToken>& tokens) {
 
 SOLO_INLINE Tokenizer::Tokenizer(detail::TokenizerParts&& parts)
     : bpe_(parts.merges, parts.byte_ids, parts.vocabulary.size()),
-      fingerprint_(detail::fingerprint_of(parts)) {
+      merges_hash_(detail::hash_of(parts.merges)) {
   vocabulary_ = std::move(parts.vocabulary);
   whole_tokens_ = detail::WholeTokens(vocabulary_, bpe_);
   finder_ = detail::AddedTokenFinder(parts.added, parts.split_special_tokens);
@@ -213,20 +195,43 @@ SOLO_INLINE int Tokenizer::add_tokens(const std::vector<std::string>& tokens,
   }
   const auto count = static_cast<int>(parts.added.size() - added_.size());
   if (count == 0) return 0;
-  detail::WordHash hash;
-  hash.add(fingerprint_);
-  for (std::size_t i = added_.size(); i < parts.added.size(); ++i) {
-    hash.add(parts.added[i].content);
-    hash.add(static_cast<std::uint64_t>(parts.added[i].id) * 2 + (options.special_tokens ? 1 : 0));
-  }
   detail::sort_by_id(parts.added);
   files_ = detail::with_added_tokens(files_, parts.added, vocab_size());
   finder_ = detail::AddedTokenFinder(parts.added, split_special_tokens_);
   bpe_.grow(parts.vocabulary.size());
   vocabulary_ = std::move(parts.vocabulary);
   added_ = std::move(parts.added);
-  fingerprint_ = hash.value();
   return count;
+}
+
+SOLO_INLINE std::uint64_t Tokenizer::fingerprint() const noexcept {
+  return fingerprint(vocab_size());
+}
+
+SOLO_INLINE std::uint64_t Tokenizer::fingerprint(int tokens) const noexcept {
+  detail::WordHash hash;
+  const auto add = [&hash](int value) { hash.add(static_cast<std::uint64_t>(value)); };
+  const int count = std::min(tokens, vocab_size());
+  add(count);
+  for (int id = 0; id < count; ++id) hash.add(vocabulary_.token(id));
+  hash.add(merges_hash_);
+  for (const AddedToken& token : added_) {
+    if (token.id >= count) continue;
+    add(token.id);
+    // One that GPT-2's own settings give is said by its id.
+    const bool strips = token.lstrip || token.rstrip || token.single_word;
+    if (!strips && token.content == vocabulary_.token(token.id)) continue;
+    hash.add(token.content);
+    add((token.lstrip ? 1 : 0) + (token.rstrip ? 2 : 0) + (token.single_word ? 4 : 0) +
+        (token.normalized ? 8 : 0));
+  }
+  for (const std::vector<int>* side : {&prefix_, &suffix_}) {
+    for (const int id : *side) add(id);
+    if (!side->empty()) add(side == &prefix_ ? -1 : -2);
+  }
+  if (add_prefix_space_) add(-3);
+  if (split_special_tokens_) add(-4);
+  return hash.value();
 }
 
 SOLO_INLINE std::string_view Tokenizer::token(int id) const {

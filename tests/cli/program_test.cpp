@@ -5,6 +5,7 @@
 #include <solo/io/safetensors.hpp>
 
 #include <cmath>
+#include <fstream>
 
 using namespace solo;
 using test::check_error;
@@ -100,6 +101,8 @@ TEST_CASE("embedding and head are targets: train, score, merge") {
   const std::string data = train_file(dir);
   const std::string out = dir.path() / "out";
   const std::string merged = dir.path() / "merged";
+  const std::string ids = dir.path() / "ids.jsonl";
+  std::ofstream(ids) << R"({"input_ids": [5, 17, 300, 42, 7, 9, 511, 201]})" << '\n';
   const auto run = [&](const std::vector<std::string>& arguments) {
     const Outcome o = solo_program(dir, arguments);
     INFO(o.err);
@@ -113,7 +116,7 @@ TEST_CASE("embedding and head are targets: train, score, merge") {
   CHECK(trained.at("trainable") == 2 * 2 * (512 + 32) + 4 * 2 * (32 + 96));
   const auto loss = [&](const std::string& of, const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"score", "--model", of,       "--input",
-                                          data,    "--json",  "--quiet"};
+                                          ids,     "--json",  "--quiet"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(arguments).at("loss").get<double>();
   };

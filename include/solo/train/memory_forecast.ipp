@@ -113,7 +113,7 @@ SOLO_INLINE MemoryForecast forecast_memory(const GPT2Config& base, const MethodF
   const CheckedIndex backward = 2 * width + inner + (method.inner_restored ? inner : 0);
   // ln_f's input, output, its gradient.
   const CheckedIndex loss = 3 * width + method.table_columns;
-  const CheckedIndex frozen_block = 2 * width + 2 * inner;  // while the MLP of the prefix runs
+  const CheckedIndex frozen_block = 3 * width + 2 * inner;  // while the MLP of the prefix runs
   const CheckedIndex sources = method.sources * width;
   CheckedIndex columns = 0;
   CheckedIndex most = 0;

@@ -51,6 +51,14 @@ std::vector<MergeCase> merge_cases() {
                  LoraConfig{.trainable_token_indices = {{"lm_head", {17, 3}}}}),
       merge_case("tokens apart",
                  LoraConfig{.trainable_token_indices = {{"wte", {17, 3}}, {"lm_head", {5}}}}),
+      merge_case("on the embedding", LoraConfig{.r = 3, .target_modules = {"wte"}}),
+      merge_case("on the head", LoraConfig{.r = 3, .target_modules = {"lm_head", "c_fc"}}),
+      merge_case("on both tables",
+                 LoraConfig{.target_modules = {"wte", "lm_head"}, .use_rslora = true}),
+      merge_case("on the head, tokens", LoraConfig{.target_modules = {"lm_head"},
+                                                   .trainable_token_indices = {{"wte", {17, 3}}}}),
+      merge_case("on the head, a saved embedding",
+                 LoraConfig{.target_modules = {"lm_head"}, .modules_to_save = {"wte"}}),
       merge_case("DoRA", LoraConfig{.target_modules = everything, .use_dora = true}),
       merge_case("DoRA and biases", LoraConfig{.bias = LoraBias::all, .use_dora = true}),
       merge_case("dropout", LoraConfig{.lora_dropout = 0.5}),
@@ -156,6 +164,21 @@ TEST_CASE("Merging gives a tied head its own table where it has to", "[merge]") 
   CHECK(tied_after({.trainable_token_indices = {{"wte", {3, 5}}}}));
   CHECK(!tied_after({.trainable_token_indices = {{"lm_head", {3, 5}}}}));
   CHECK(!tied_after({.modules_to_save = {"wte"}}));
+  CHECK(!tied_after({.target_modules = {"wte"}}));
+  CHECK(!tied_after({.target_modules = {"lm_head"}}));
+}
+
+TEST_CASE("An adapter that changes nothing yet is merged all the same", "[merge]") {
+  GPT2<float> model = tiny_model<float>();
+  const Matrix<float> base = model.logits(kIds);
+  model.add_adapter("a", LoraConfig{.target_modules = {"lm_head"}});
+  CHECK(model.merge_adapter("a") == 0.0F);
+  CHECK(model.config().tie_word_embeddings);
+  check_throws<ConfigError>([&] { return model.trainable_parameters(); }, "adapter.merged",
+                            {"'a'"});
+  model.unmerge_adapter("a");
+  disturb(model.trainable_parameters(), 0.3, 21);
+  CHECK(!same_bits(model.logits(kIds), base));
 }
 
 TEST_CASE("Merging makes the adapter the active one", "[merge]") {
@@ -201,6 +224,9 @@ TEST_CASE("What cannot be merged is refused and changes nothing", "[merge]") {
   half.add_adapter("a", LoraConfig{});
   check_throws<ConfigError>([&] { return half.merge_adapter("a"); }, "adapter.merge",
                             {"h.0.attn.c_attn.weight", "bfloat16"});
+  half.add_adapter("head", LoraConfig{.target_modules = {"lm_head"}});
+  check_throws<ConfigError>([&] { return half.merge_adapter("head"); }, "adapter.merge",
+                            {"wte.weight", "bfloat16"});
   half.add_adapter("b", BitFitConfig{});
   CHECK(half.merge_adapter("b") == 0.0F);
 }

@@ -18,6 +18,7 @@ struct Custom final : LinearAdapter<float> {
   std::vector<std::unique_ptr<Parameter<float>>> tensors;
   std::vector<LinearSite> places = {{0, LinearKind::attn_c_attn}};
   std::vector<Replacement<float>> stand_ins;
+  std::vector<const TableUpdate<float>*> updates;
 
   explicit Custom(const std::vector<std::string>& names = {"a"}) {
     for (const std::string& name : names) {
@@ -34,6 +35,9 @@ struct Custom final : LinearAdapter<float> {
     return call.y;
   }
   [[nodiscard]] std::vector<Replacement<float>> replacements() override { return stand_ins; }
+  [[nodiscard]] std::vector<const TableUpdate<float>*> table_updates() const override {
+    return updates;
+  }
 };
 
 /// Requires the refusal, and that the model is as before.
@@ -168,6 +172,31 @@ TEST_CASE("Adapters that do not fit the model are refused", "[adapters]") {
   refused(model, with_replacements({"h.1.mlp.c_fc.bias"}), "adapter.replacements",
           {"'h.1.mlp.c_fc.bias'", "(32,)", "(8,)"});
   CHECK_NOTHROW(model.add_adapter("good", with_replacements({"h.1.ln_1.bias"})));
+}
+
+TEST_CASE("Changes of tables that do not fit are refused", "[adapters]") {
+  GPT2<float> model = tiny_model<float>();
+  Parameter<float> a("a", {2, 23});
+  Parameter<float> b("b", {8, 2});
+  const TableUpdate<float> good{.base = "wte.weight", .a = &a, .b = &b};
+  const auto with = [](const std::vector<const TableUpdate<float>*>& updates) {
+    auto adapter = std::make_unique<Custom>();
+    adapter->places.clear();
+    adapter->updates = updates;
+    return adapter;
+  };
+  TableUpdate<float> bad = good;
+  bad.base = "wpe.weight";
+  refused(model, with({&bad}), "adapter.updates", {"'wpe.weight'", "lm_head.weight"});
+  bad = {.base = "lm_head.weight", .a = &a, .b = &b};
+  refused(model, with({&bad}), "adapter.updates", {"'lm_head.weight'", "(r, 8)", "(2, 23)"});
+  bad = {.base = "wte.weight", .a = &a};
+  refused(model, with({&bad}), "adapter.updates", {"factors"});
+  bad = good;
+  bad.dropout = 1.0;
+  refused(model, with({&bad}), "adapter.updates", {"dropout"});
+  refused(model, with({&good, &good}), "adapter.updates", {"'wte.weight'", "twice"});
+  CHECK_NOTHROW(model.add_adapter("good", with({&good})));
 }
 
 TEST_CASE("A replaced base tensor trains in the base's place", "[adapters]") {

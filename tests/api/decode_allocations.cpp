@@ -109,6 +109,8 @@ int main() {
   check_passes("a pass of the base", decoder);
   decoder.add_adapter("lora", solo::LoraConfig{.r = 4});
   check_passes("a pass with LoRA", decoder);
+  decoder.add_adapter("tables", solo::LoraConfig{.r = 4, .target_modules = {"wte", "lm_head"}});
+  check_passes("a pass with LoRA on embedding and head", decoder);
   decoder.add_adapter("solo", solo::SoloConfig{});
   check_passes("a pass with Solo", decoder);
 }

@@ -135,6 +135,10 @@ int main() {
   check_method(data,
                solo::LoraConfig{.r = 4, .lora_dropout = 0.1, .bias = solo::LoraBias::lora_only},
                {.model_dropout = true}, "LoRA with dropout and biases");
+  check_method(
+      data,
+      solo::LoraConfig{.r = 2, .lora_dropout = 0.1, .target_modules = {"c_attn", "wte", "lm_head"}},
+      {}, "LoRA on embedding and head");
   check_method(data, solo::LoraConfig{.r = 2, .use_dora = true}, {.share_context = true}, "DoRA");
   check_method(data, solo::LoraConfig{.r = 2, .lora_dropout = 0.1, .use_dora = true}, {},
                "DoRA with dropout");

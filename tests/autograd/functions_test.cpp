@@ -176,6 +176,19 @@ TEST_CASE("gradients of embedding and rows") {
   f.check(result);
 }
 
+TEST_CASE("gradients of looked-up columns") {
+  Fixture f;
+  auto& a = f.make("a", {3, 6});
+  const std::vector<int> ids = {5, 0, 5, 2};
+  f.check([&](Tape64& t) { return columns(t, a, ids); });
+  Tape64 t;
+  t.begin({.record = false});
+  const MatrixView<double> found = columns(t, a, ids).value();
+  CHECK(found(3, 1) == a.value().matrix()(1, 2));
+  const std::vector<int> far = {0, 6};
+  CHECK_THROWS_WITH(columns(t, a, far), Catch::Contains("token id 6 at row 1"));
+}
+
 TEST_CASE("gradients of sums, products, scaling and dropout") {
   Fixture f;
   auto& x = f.make("x", {4, 5});
@@ -208,12 +221,13 @@ TEST_CASE("gradients of the fused head and loss") {
       if (head_trains) parameters.push_back(&head);
       // scaled, so that a wrong use of the upstream gradient shows
       const auto loss = [&](Tape64& t) {
-        return scale(
-            t,
-            lm_loss<double>(
-                t, Fixture::matrix(t, h),
-                {.head = &head, .targets = targets, .label_smoothing = smoothing, .normalizer = 4}),
-            2.5);
+        return scale(t,
+                     lm_loss<double>(t, Fixture::matrix(t, h),
+                                     {.head = {.weight = &head},
+                                      .targets = targets,
+                                      .label_smoothing = smoothing,
+                                      .normalizer = 4}),
+                     2.5);
       };
       for (const GradientCheck& c : check_gradients<double>(loss, parameters)) {
         INFO(c.name << ", smoothing " << smoothing << ", head trains " << head_trains);
@@ -222,6 +236,53 @@ TEST_CASE("gradients of the fused head and loss") {
       }
     }
   }
+}
+
+TEST_CASE("gradients of a head with replaced rows and a low-rank change") {
+  Fixture f;
+  auto& h = f.make("h", {6, 4});
+  auto& head = f.make("head", {11, 4});
+  auto& values = f.make("values", {2, 4});
+  auto& x = f.make("x", {6, 3});
+  auto& factor = f.make("factor", {11, 3});
+  const TableRows<double> rows(&values, {7, 2}, 11);
+  const std::vector<int> targets = {1, 10, 0, 3, 7, 7};
+  const auto loss = [&](Tape64& t) {
+    const LmHead<double> all{
+        .weight = &head, .rows = &rows, .low_rank = Fixture::matrix(t, x), .factor = &factor};
+    return scale(
+        t,
+        lm_loss<double>(t, Fixture::matrix(t, h),
+                        {.head = all, .targets = targets, .label_smoothing = 0.1, .normalizer = 4}),
+        2.5);
+  };
+  for (const bool head_trains : {true, false}) {
+    head.set_requires_grad(head_trains);
+    std::vector<Parameter<double>*> parameters = {&h, &values, &x, &factor};
+    if (head_trains) parameters.push_back(&head);
+    for (const GradientCheck& c : check_gradients<double>(loss, parameters)) {
+      INFO(c.name << ", head trains " << head_trains);
+      CHECK(c.norm > 0.0);
+      CHECK(c.relative_error <= kTolerance);
+    }
+  }
+  // One that trains alone: nothing else gets a gradient.
+  for (Parameter<double>* p : f.all) {
+    p->set_requires_grad(p == &factor);
+    p->drop_grad();
+  }
+  for (const GradientCheck& c :
+       check_gradients<double>(loss, std::vector<Parameter<double>*>{&factor})) {
+    CHECK(c.relative_error <= kTolerance);
+  }
+  for (const Parameter<double>* p : f.all) CHECK(p->has_grad() == (p == &factor));
+
+  Tape64 t;
+  t.begin({.record = false});
+  const LmHead<double> narrow{
+      .weight = &head, .low_rank = Fixture::matrix(t, x), .factor = &values};
+  CHECK_THROWS_WITH(lm_loss<double>(t, Fixture::matrix(t, h), {.head = narrow, .targets = targets}),
+                    Catch::Contains("low rank of shape (6, 3) for 6 rows, values of shape (2, 4)"));
 }
 
 TEST_CASE("operations refuse shapes that do not fit, naming them") {
@@ -267,6 +328,6 @@ TEST_CASE("operations refuse shapes that do not fit, naming them") {
   const Tensor<float> narrow({2, 3});
   CHECK(message([&] { (void)weighted_sum<float>(t, x, narrow.matrix()); }) ==
         "weighted_sum: 2 x 4 values, 2 x 3 weights");
-  CHECK(message([&] { (void)lm_loss<float>(t, x, {.head = &wte, .targets = good}); }) ==
+  CHECK(message([&] { (void)lm_loss<float>(t, x, {.head = {.weight = &wte}, .targets = good}); }) ==
         "lm_loss: 2 rows of width 4, head of width 2, 2 targets");
 }

@@ -209,7 +209,8 @@ TEST_CASE("what cannot be with new tokens is refused by name", "[cli][new_tokens
   check_error(with({"--trainable-token-indices", "added"}), 2, "--add-tokens");
   check_error(with({"--trainable-token-indices", "5,512"}), 1, "id 512");
   check_error(with({"--trainable-token-indices", "5,x"}), 2, "--trainable-token-indices");
-  check_error(with({"--target-modules", "wte"}), 1, "trainable_token_indices");
+  check_error(with({"--target-modules", "wte", "--trainable-token-indices", "5"}), 1,
+              "target_modules");
   check_error(setup.train_rows("out", {"--prefix-cache", "memory"}), 1, "prefix");
   std::ofstream(setup.tokens) << "\n";
   check_error(with({"--add-tokens", setup.tokens}), 1, "tokens.txt");

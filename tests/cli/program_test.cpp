@@ -4,6 +4,9 @@
 
 #include <solo/io/safetensors.hpp>
 
+#include <cmath>
+#include <fstream>
+
 using namespace solo;
 using test::check_error;
 using test::kModel;
@@ -67,6 +70,8 @@ TEST_CASE("the option --target-modules takes names, all-linear or an expression"
   CHECK(trainable(R"(.*\.h\.(0|1)\.attn\.c_(attn|proj))") == 73'728);
   CHECK(trainable(R"(.*\.h\.\d{1,2}\.attn\.c_attn)") == 294'912);
   CHECK(trainable("c_attn", R"(.*\.h\.\d\..*)") == 49'152);
+  CHECK(trainable("wte,c_attn") == 703'112);
+  CHECK(trainable("wte,lm_head") == 816'400);
   check_error(solo_program(dir, {"params", "--size", "gpt2", "--method", "lora", "--target-modules",
                                  "(c_attn"}),
               1, "target_modules");
@@ -87,6 +92,39 @@ TEST_CASE("the option --target-modules takes names, all-linear or an expression"
   CHECK(read_json_file(dir.path() / "out" / "adapter_config.json").at("target_modules") ==
         expression);
   train({"--output", dir.path() / "more", "--adapter", out});
+}
+
+TEST_CASE("embedding and head are targets: train, score, merge") {
+  SOLO_NEEDS_PROGRAM;
+  const test::TempDir dir;
+  const std::string model = model_with_tokenizer(dir);
+  const std::string data = train_file(dir);
+  const std::string out = dir.path() / "out";
+  const std::string merged = dir.path() / "merged";
+  const std::string ids = dir.path() / "ids.jsonl";
+  std::ofstream(ids) << R"({"input_ids": [5, 17, 300, 42, 7, 9, 511, 201]})" << '\n';
+  const auto run = [&](const std::vector<std::string>& arguments) {
+    const Outcome o = solo_program(dir, arguments);
+    INFO(o.err);
+    REQUIRE(o.status == 0);
+    return o.json();
+  };
+  const Json trained =
+      run({"train", "--model", model, "--method", "lora", "--rank", "2", "--target-modules",
+           "wte,lm_head,c_attn", "--learning-rate", "0.05", "--max-steps", "4", "--train", data,
+           "--output", out, "--json", "--quiet"});
+  CHECK(trained.at("trainable") == 2 * 2 * (512 + 32) + 4 * 2 * (32 + 96));
+  const auto loss = [&](const std::string& of, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"score", "--model", of,       "--input",
+                                          ids,     "--json",  "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments).at("loss").get<double>();
+  };
+  const double adapted = loss(model, {"--adapter", out});
+  CHECK(std::abs(adapted - loss(model, {})) > 1e-3);
+  (void)run({"merge", "--model", model, "--adapter", out, "--output", merged, "--json", "--quiet"});
+  CHECK(std::abs(loss(merged, {}) - adapted) < 1e-5);
+  CHECK(read_json_file(dir.path() / "merged" / "config.json").at("tie_word_embeddings") == false);
 }
 
 TEST_CASE("tokenize is its own inverse, line by line") {

@@ -33,6 +33,17 @@ LORA = {
     "whole-name": dict(r=2, lora_alpha=4, target_modules=["transformer.h.1.attn.c_attn", "h.3.mlp.c_proj"]),
     "modules-to-save": dict(r=2, lora_alpha=4, target_modules=["c_attn"], modules_to_save=["ln_f"]),
     "dropout": dict(r=2, lora_alpha=4, target_modules=["c_attn"], lora_dropout=0.25),
+    "embedding": dict(r=3, lora_alpha=4, target_modules=["wte"]),
+    "head": dict(r=3, lora_alpha=4, target_modules=["lm_head"], lora_dropout=0.25),
+    "embedding-and-head": dict(r=2, lora_alpha=3, target_modules=["c_attn", "wte", "lm_head"], use_rslora=True,
+                               rank_pattern={"lm_head": 4, "wte": 1}, alpha_pattern={"lm_head": 2.5}),
+    "embedding-whole-name": dict(r=2, lora_alpha=4, target_modules=["transformer.wte", "c_fc"], layers_to_transform=[1],
+                                 bias="lora_only"),
+    "embedding-saved-head": dict(r=2, lora_alpha=4, target_modules=["wte"], modules_to_save=["lm_head"]),
+    "head-saved-embedding": dict(r=2, lora_alpha=4, target_modules=["lm_head"], modules_to_save=["wte"]),
+    "head-tokens": dict(r=2, lora_alpha=4, target_modules=["lm_head"], trainable_token_indices=[3, 501, 4]),
+    "embedding-head-tokens": dict(r=2, lora_alpha=4, target_modules=["wte"],
+                                  trainable_token_indices={"lm_head": [3, 501]}),
 }
 
 EXAMPLE_LENGTHS = (9, 1, 14, 5)

@@ -21,6 +21,8 @@ STARTS = {
                               use_rslora=True, use_dora=True, layers_to_transform=[1, 3]),
     "orthogonal": dict(r=4, lora_alpha=8, target_modules=["c_attn"], init_lora_weights="orthogonal"),
     "gaussian": dict(r=4, lora_alpha=8, target_modules=["c_attn"], init_lora_weights="gaussian"),
+    "pissa-embedding": dict(r=4, lora_alpha=8, target_modules=["c_attn", "wte"], init_lora_weights="pissa",
+                            rank_pattern={"wte": 2}),
 }
 IDS = [5, 100, 7, 500, 3, 42, 300, 17]
 

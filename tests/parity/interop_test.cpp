@@ -142,6 +142,15 @@ void add_new_lora(Jobs& jobs) {
                      .layers_to_transform = {0, 2}});
   add("new-modules-to-save", {.r = 2, .modules_to_save = {"ln_f"}});
   add("new-q-v", {.r = 3, .lora_alpha = 6, .target_modules = {"c_attn.q", "c_attn.v"}});
+  add("new-embedding", {.r = 2, .target_modules = {"wte"}});
+  add("new-tables", {.r = 3,
+                     .lora_alpha = 5,
+                     .lora_dropout = 0.1,
+                     .target_modules = {"wte", "lm_head", "c_attn.q"},
+                     .use_rslora = true,
+                     .rank_pattern = {{"wte", 1}}});
+  add("new-head-tokens",
+      {.r = 2, .target_modules = {"lm_head"}, .trainable_token_indices = {{"wte", {3, 501}}}});
   add("new-k-fc", {.r = 2, .target_modules = {"c_attn.k", "c_fc"}, .use_rslora = true});
 }
 

@@ -64,6 +64,8 @@ TEST_CASE("the forecast of activations is what the tape has in use", "[memory]")
       LoraConfig{.r = 4},
       LoraConfig{.r = 4, .target_modules = {"c_attn", "c_proj", "c_fc"}},
       LoraConfig{.r = 4, .layers_to_transform = {4, 5}},
+      LoraConfig{.r = 8, .target_modules = {"wte", "lm_head"}},
+      LoraConfig{.r = 8, .target_modules = {"lm_head"}},
       SoloConfig{.r = 16},
       SoloConfig{.r = 16, .stride = 1},
       BitFitConfig{},

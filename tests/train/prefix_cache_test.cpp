@@ -41,6 +41,8 @@ std::vector<Case> cases() {
       adapter("self, last", links({{6, 6}}), {6, {6}}),
       adapter("lora", LoraConfig{.r = 2, .lora_dropout = 0.1, .layers_to_transform = {4, 5}},
               {4, {4}}),
+      adapter("lora on the head",
+              LoraConfig{.r = 2, .lora_dropout = 0.1, .target_modules = {"lm_head"}}, {6, {6}}),
       adapter("norms", LayerNormConfig{.target_modules = {"h.5.ln_1", "ln_f"}}, {5, {5}}),
       adapter("last norm", LayerNormConfig{.target_modules = {"ln_f"}}, {6, {6}}),
       {"upper blocks",
@@ -63,6 +65,7 @@ TEST_CASE("The frozen prefix is what lies below an adapter's lowest place", "[pr
   // Nothing is below these.
   const std::vector<Case> whole = {
       adapter("lora", LoraConfig{.r = 2}, {0, {0}}),
+      adapter("lora on the embedding", LoraConfig{.r = 2, .target_modules = {"wte"}}, {0, {0}}),
       adapter("bitfit", BitFitConfig{}, {0, {0}}),
       adapter("embedding",
               LoraConfig{.r = 2, .layers_to_transform = {5}, .modules_to_save = {"wpe"}}, {0, {0}}),

@@ -276,7 +276,7 @@ TEST_CASE("the loss of three positions is that of LoRA's code", "[recipe]") {
     const solo::ConstMatrixView<double> logits(rows.data() + 4 * first, count, 4);
     const std::span<const int> scored(targets.data() + first, static_cast<std::size_t>(count));
     return solo::lm_loss<double>(tape, tape.copy(logits),
-                                 {.head = &head,
+                                 {.head = {.weight = &head},
                                   .targets = scored,
                                   .label_smoothing = smoothing,
                                   .normalizer = normalizer})

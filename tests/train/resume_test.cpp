@@ -163,6 +163,12 @@ TEST_CASE("a stopped run goes on to the bit: Solo with a gate schedule", "[resum
 
 TEST_CASE("a stopped run goes on to the bit: LoRA, double", "[resume]") {
   check_resume<double>(add_lora<double>, {1, 29, 59}, 2);
+  const auto tables = [](solo::GPT2<double>& model) {
+    solo::LoraConfig config = lora_config(0.2);
+    config.target_modules = {"wte", "lm_head"};
+    model.add_adapter("a", config);
+  };
+  check_resume<double>(tables, {29}, 2);
 }
 
 TEST_CASE("a stopped run goes on to the bit: full fine-tuning", "[resume]") {

@@ -7,6 +7,7 @@
 #include <solo/adapters/adapter_folder.hpp>
 #include <solo/adapters/adapter_tensor.hpp>
 #include <solo/adapters/base_copy.hpp>
+#include <solo/adapters/connect.hpp>
 #include <solo/adapters/link_statistics.hpp>
 #include <solo/adapters/lora/adapter.hpp>
 #include <solo/adapters/lora/config.hpp>

@@ -50,7 +50,8 @@ template <Scalar T>
   std::vector<Parameter<T>*> changed;
   std::set<const Parameter<T>*> seen;
   const auto change = [&](const std::string& parameter_name) {
-    Parameter<T>& p = model.parameter(parameter_name);
+    const bool tied = parameter_name == "lm_head.weight" && model.config().tie_word_embeddings;
+    Parameter<T>& p = model.parameter(tied ? "wte.weight" : parameter_name);
     if (p.is_bfloat16()) {
       fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " cannot be merged: ", p.name(),
                         " is stored as bfloat16, which would lose the change; load the model with ",
@@ -59,6 +60,7 @@ template <Scalar T>
     if (seen.insert(&p).second) changed.push_back(&p);
   };
   for (const auto& replacement : adapter.replacements()) change(replacement.base);
+  for (const auto* update : adapter.table_updates()) change(update->base);
   if (adapter.as_linear() == nullptr) return changed;
   for (const LinearSite& site : adapter.as_linear()->sites()) {
     change(site.name() + ".weight");
@@ -91,10 +93,12 @@ void restore(std::vector<std::pair<Parameter<T>*, Tensor<T>>>& originals) {
 
 /// Whether a table of tokens changes, which a tied embedding and head may do apart.
 template <Scalar T>
-[[nodiscard]] bool changes_tables(const std::vector<Replacement<T>>& replacements) {
-  return std::any_of(replacements.begin(), replacements.end(), [](const Replacement<T>& r) {
-    return r.base == "wte.weight" || r.base == "lm_head.weight";
-  });
+[[nodiscard]] bool changes_tables(Adapter<T>& adapter) {
+  const auto replacements = adapter.replacements();
+  return !adapter.table_updates().empty() ||
+         std::any_of(replacements.begin(), replacements.end(), [](const Replacement<T>& r) {
+           return r.base == "wte.weight" || r.base == "lm_head.weight";
+         });
 }
 
 /// Puts the elements into the base's parameter, whole or row by row.
@@ -109,6 +113,20 @@ void put(const Replacement<T>& replacement, Parameter<T>& base) {
   for (std::size_t i = 0; i < replacement.rows.size(); ++i) {
     from.copy_row(static_cast<Index>(i), to.matrix().row(replacement.rows[i]));
   }
+}
+
+/// Adds the change to the base's table.
+template <Scalar T>
+void add(ThreadPool& pool, const TableUpdate<T>& update, Parameter<T>& base) {
+  const bool head = update.base == "lm_head.weight";
+  const Operand<T> b = update.b->operand();
+  Tensor<T> scaled = std::as_const(*update.a).value().clone();
+  for (T& x : scaled.span()) x *= static_cast<T>(update.scale);
+  const Operand<T> a(scaled.matrix());
+  gemm<T>(pool, {.a = head ? b : a.transposed(),
+                 .b = head ? a : b.transposed(),
+                 .c = base.value().matrix(),
+                 .accumulate = true});
 }
 
 }  // namespace detail
@@ -133,6 +151,7 @@ void GPT2<T>::tie_head() {
 template <Scalar T>
 void GPT2<T>::restore_base(Slot& slot) {
   detail::restore(slot.unmerged);
+  slot.merged = false;
   if (std::exchange(slot.untied, false)) tie_head();
 }
 
@@ -142,8 +161,8 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   Slot& slot = require_slot(name);
   require_unmerged(nullptr);
   Adapter<T>& adapter = *slot.adapter;
-  const auto replaced = adapter.replacements();
-  if (network_->wte.is_bfloat16() && detail::changes_tables(replaced)) {
+  const bool tables = detail::changes_tables(adapter);
+  if (network_->wte.is_bfloat16() && tables) {
     (void)detail::merge_changes(*this, slot.name, adapter);  // refuses
   }
   std::vector<LinearSite> sites;
@@ -153,7 +172,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   const auto size = static_cast<Index>(ids.size());
   Tensor<T> before({size, config_.vocab_size});
   write_logits(ids, before.matrix(), {.adapter = slot.name});
-  slot.untied = config_.tie_word_embeddings && detail::changes_tables(replaced);
+  slot.untied = config_.tie_word_embeddings && tables;
   if (slot.untied) untie_head();
   std::vector<Parameter<T>*> changed;
   std::vector<std::pair<Parameter<T>*, Tensor<T>>> originals;
@@ -171,8 +190,12 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   }
   ActiveHooks<T> hooks = std::exchange(slot.hooks, {});
   slot.unmerged = std::move(originals);
+  slot.merged = true;
   try {
-    for (const Replacement<T>& r : replaced) detail::put(r, parameter(r.base));
+    for (const Replacement<T>& r : adapter.replacements()) detail::put(r, parameter(r.base));
+    for (const auto* update : adapter.table_updates()) {
+      detail::add(*pool_, *update, parameter(update->base));
+    }
     for (const LinearSite& site : sites) {
       const MergeTarget<T> target{site, parameter(site.name() + ".weight").value().matrix(),
                                   parameter(site.name() + ".bias").value().span()};
@@ -211,7 +234,7 @@ template <Scalar T>
 void GPT2<T>::unmerge_adapter(std::string_view name) {
   require_not_held("unmerge_adapter");
   Slot& slot = require_slot(name);
-  if (slot.unmerged.empty()) {
+  if (!slot.merged) {
     fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " is not merged");
   }
   restore_base(slot);

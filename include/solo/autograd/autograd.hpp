@@ -3,6 +3,7 @@
 /// Everything of autograd/.
 #pragma once
 
+#include <solo/autograd/embedding.hpp>
 #include <solo/autograd/function_support.hpp>
 #include <solo/autograd/functions.hpp>
 #include <solo/autograd/gradcheck.hpp>

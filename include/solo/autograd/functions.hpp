@@ -7,7 +7,6 @@
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
-#include <solo/autograd/table_rows.hpp>
 #include <solo/autograd/tape.hpp>
 #include <solo/core/activation.hpp>
 #include <solo/core/segment.hpp>
@@ -33,19 +32,6 @@ struct LinearArgs {
 };
 template <Scalar T>
 [[nodiscard]] Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args);
-
-/// Rows of the token table plus rows of the position table: wte[ids[i]] + wpe[positions[i]].
-/// Throws ShapeError ("ids.range") naming the first id or position that has no row.
-template <Scalar T>
-struct EmbeddingArgs {
-  std::span<const int> ids = {};
-  std::span<const Index> positions = {};
-  Parameter<T>* wte = nullptr;
-  Parameter<T>* wpe = nullptr;
-  const TableRows<T>* rows = nullptr;  ///< of wte, replaced; null: none
-};
-template <Scalar T>
-[[nodiscard]] Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args);
 
 /// Layer norm with affine weight and bias (either may be null), or RMS norm with `centered` false.
 template <Scalar T>

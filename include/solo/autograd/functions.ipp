@@ -90,57 +90,6 @@ Var<T> linear(Tape<T>& tape, Var<T> x, const LinearArgs<T>& args) {
 }
 
 template <Scalar T>
-Var<T> embedding(Tape<T>& tape, const EmbeddingArgs<T>& args) {
-  Parameter<T>& wte = detail::require_parameter(args.wte, "embedding");
-  Parameter<T>& wpe = detail::require_parameter(args.wpe, "embedding");
-  const Operand<T> tokens = wte.operand();
-  const Operand<T> places = wpe.operand();
-  if (args.ids.size() != args.positions.size() || tokens.cols != places.cols) {
-    fail<ShapeError>("shape.mismatch", "embedding: ", args.ids.size(), " ids, ",
-                     args.positions.size(), " positions; tables of width ", tokens.cols, " and ",
-                     places.cols);
-  }
-  for (std::size_t i = 0; i < args.ids.size(); ++i) {
-    if (args.ids[i] < 0 || args.ids[i] >= tokens.rows) {
-      fail<ShapeError>("ids.range", "token id ", args.ids[i], " at row ", i,
-                       " is not below the vocabulary size ", tokens.rows);
-    }
-    if (args.positions[i] < 0 || args.positions[i] >= places.rows) {
-      fail<ShapeError>("ids.range", "position ", args.positions[i], " at row ", i,
-                       " is not below n_positions ", places.rows);
-    }
-  }
-  const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;
-  const bool needed = tape.needs(detail::trains(&wte) || detail::trains(&wpe) ||
-                                 (rows != nullptr && rows->values->requires_grad()));
-  const Var<T> y = tape.create(static_cast<Index>(args.ids.size()), tokens.cols, needed);
-  ops::embedding_forward<T>(tape.pool(), {.ids = args.ids,
-                                          .positions = args.positions,
-                                          .wte = tokens,
-                                          .wpe = places,
-                                          .out = y.value()});
-  if (rows != nullptr) detail::embed_rows<T>(*rows, args.ids, args.positions, places, y.value());
-  if (!needed) return y;
-  Index* const ids = tape.template scratch<Index>(y.rows());
-  std::copy(args.ids.begin(), args.ids.end(), ids);
-  const std::span<const Index> tokens_used(ids, args.ids.size());
-  const std::span<const Index> positions = detail::stored(tape, args.positions);
-  tape.record(y, [y, &wte, &wpe, rows, tokens_used, positions](Tape<T>& t) {
-    const MatrixView<T> dy = t.grad(y);
-    if (rows != nullptr && rows->values->requires_grad()) {
-      detail::add_row_gradients<T>(*rows, tokens_used, dy);
-    }
-    if (detail::trains(&wte)) {
-      ops::embedding_backward<T>(t.pool(), tokens_used, dy, wte.grad().matrix());
-    }
-    if (detail::trains(&wpe)) {
-      ops::embedding_backward<T>(t.pool(), positions, dy, wpe.grad().matrix());
-    }
-  });
-  return y;
-}
-
-template <Scalar T>
 Var<T> norm(Tape<T>& tape, Var<T> x, const NormArgs<T>& args) {
   Parameter<T>* const weight = args.weight;
   Parameter<T>* const bias = args.bias;
@@ -367,7 +316,6 @@ Var<T> weighted_sum(Tape<T>& tape, Var<T> x, ConstMatrixView<T> w) {
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                                                \
   template Var<T> linear<T>(Tape<T>&, Var<T>, const LinearArgs<T>&);       \
-  template Var<T> embedding<T>(Tape<T>&, const EmbeddingArgs<T>&);         \
   template Var<T> norm<T>(Tape<T>&, Var<T>, const NormArgs<T>&);           \
   template Var<T> attention<T>(Tape<T>&, Var<T>, const AttentionArgs<T>&); \
   template Var<T> activation<T>(Tape<T>&, Var<T>, Activation);             \

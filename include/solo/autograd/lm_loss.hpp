@@ -22,19 +22,32 @@ namespace detail {
 
 }  // namespace detail
 
-/// Arguments of lm_loss. `head` is (vocabulary, C): the token table when tied.
+/// A head, and how an adapter changes it: logits = h · weightᵀ, in the columns of `rows` h ·
+/// valuesᵀ instead, plus low_rank · factorᵀ.
+template <Scalar T>
+struct LmHead {
+  Parameter<T>* weight = nullptr;      ///< (vocabulary, C): the token table when tied
+  const TableRows<T>* rows = nullptr;  ///< of the weight, replaced; null: none
+  Var<T> low_rank = {};                ///< (rows of h, r); empty: nothing is added
+  Parameter<T>* factor = nullptr;      ///< (vocabulary, r)
+};
+
+/// Arguments of lm_loss.
 template <Scalar T>
 struct LmLossArgs {
-  Parameter<T>* head = nullptr;
+  LmHead<T> head = {};
   std::span<const int> targets = {};  ///< one a row of h, each below the vocabulary size
   double label_smoothing = 0.0;
   double normalizer = 0.0;     ///< the losses' sum is divided by it; 0: by the number of rows
   double* nll_sum = nullptr;   ///< if not null: Σ −log p(target), without smoothing
   double* loss_sum = nullptr;  ///< if not null: Σ of the rows' losses in double
-  const TableRows<T>* rows = nullptr;  ///< of the head, replaced; null: none
 };
 
-/// Σ_rows loss(h · headᵀ, target) / normalizer as a (1, 1) matrix, losses as ops::CrossEntropy
+/// The logits (rows, vocabulary) of h (rows, C), without gradients.
+template <Scalar T>
+void lm_logits(Tape<T>& tape, ConstMatrixView<T> h, const LmHead<T>& head, MatrixView<T> logits);
+
+/// Σ_rows loss(logits, target) / normalizer as a (1, 1) matrix, losses as ops::CrossEntropy
 /// defines them. h: (rows, C). Works on chunks of rows: the [rows, vocabulary] logits never exist
 /// whole. Throws ShapeError ("ids.range") for a target beyond the vocabulary, ConfigError
 /// ("config.range") for a normalizer below 0 or not finite.

@@ -7,42 +7,122 @@
 #include <solo/ops/elementwise.hpp>
 
 #include <algorithm>
+#include <vector>
 
 namespace solo::inline SOLO_ABI {
 
 namespace detail {
 
-/// Logits of h's rows [begin, begin + count), then their losses and, if asked, their gradients.
+/// Logits of h's rows from `begin` on.
+template <Scalar T>
+void chunk_logits(Tape<T>& tape, ConstMatrixView<T> h, const LmHead<T>& head, Index begin,
+                  MatrixView<T> logits) {
+  const ConstMatrixView<T> part = h.middle_rows(begin, logits.rows);
+  gemm<T>(tape.pool(), {.a = part, .b = head.weight->operand().transposed(), .c = logits});
+  if (head.rows != nullptr) put_columns<T>(tape, part, *head.rows, logits);
+  if (head.factor == nullptr) return;
+  gemm<T>(tape.pool(),
+          {.a = ConstMatrixView<T>(head.low_rank.value()).middle_rows(begin, logits.rows),
+           .b = head.factor->operand().transposed(),
+           .c = logits,
+           .accumulate = true});
+}
+
+/// Where the gradients of a head go, those that are not null; `factor` and `rows` are added to.
+template <Scalar T>
+struct HeadGradients {
+  MatrixView<T> h = {};
+  MatrixView<T> low_rank = {};
+  MatrixView<T> factor = {};
+  MatrixView<T> rows = {};
+  bool accumulate = false;  ///< of h and low_rank
+};
+
+/// The losses of a chunk of rows, and their gradients.
 template <Scalar T>
 struct LossChunk {
-  Operand<T> head;
+  LmHead<T> head;
   std::span<const int> targets;
   double label_smoothing = 0.0;
-  const TableRows<T>* rows = nullptr;  // null: none
 
+  /// Logits of h's rows from `begin` on, then their losses and, if asked, their gradients.
   void run(Tape<T>& tape, ConstMatrixView<T> h, Index begin, ops::CrossEntropy<T> request) const {
-    const ConstMatrixView<T> part = h.middle_rows(begin, request.logits.rows);
-    gemm<T>(tape.pool(), {.a = part, .b = head.transposed(), .c = request.logits});
-    if (rows != nullptr) put_columns<T>(tape, part, *rows, request.logits);
+    chunk_logits(tape, h, head, begin, request.logits);
     request.targets = targets.subspan(static_cast<std::size_t>(begin),
                                       static_cast<std::size_t>(request.logits.rows));
     request.label_smoothing = label_smoothing;
     ops::cross_entropy(tape.pool(), request);
   }
-  /// dh (+)= the logits' gradient times the head, whose replaced rows get theirs in `dvalues`, if
-  /// not null; their columns of it are zero afterwards.
+  /// The gradients that follow from the logits', whose columns of replaced rows are zero
+  /// afterwards.
   void backward(Tape<T>& tape, ConstMatrixView<T> h, Index begin, MatrixView<T> dlogits,
-                MatrixView<T> dh, MatrixView<T> dvalues, bool accumulate) const {
-    const MatrixView<T> to = dh.data == nullptr ? dh : dh.middle_rows(begin, dlogits.rows);
-    if (rows != nullptr && to.data != nullptr && !accumulate) {
-      std::fill_n(to.data, to.rows * to.cols, T{});
+                const HeadGradients<T>& to) const {
+    const auto part = [&](const MatrixView<T>& all) {
+      return all.data == nullptr ? all : all.middle_rows(begin, dlogits.rows);
+    };
+    if (to.low_rank.data != nullptr) {
+      gemm<T>(tape.pool(), {.a = dlogits,
+                            .b = head.factor->operand(),
+                            .c = part(to.low_rank),
+                            .accumulate = to.accumulate});
     }
-    if (rows != nullptr) {
-      take_columns<T>(tape, h.middle_rows(begin, dlogits.rows), *rows, dlogits, dvalues, to);
+    if (to.factor.data != nullptr) {
+      gemm<T>(tape.pool(), {.a = Operand<T>(dlogits).transposed(),
+                            .b = part(head.low_rank.value()),
+                            .c = to.factor,
+                            .accumulate = true});
     }
-    if (to.data == nullptr) return;
-    gemm<T>(tape.pool(),
-            {.a = dlogits, .b = head, .c = to, .accumulate = accumulate || rows != nullptr});
+    const MatrixView<T> dh = part(to.h);
+    if (head.rows != nullptr) {
+      if (dh.data != nullptr && !to.accumulate) std::fill_n(dh.data, dh.rows * dh.cols, T{});
+      take_columns<T>(tape, h.middle_rows(begin, dlogits.rows), *head.rows, dlogits, to.rows, dh);
+    }
+    if (dh.data == nullptr) return;
+    gemm<T>(tape.pool(), {.a = dlogits,
+                          .b = head.weight->operand(),
+                          .c = dh,
+                          .accumulate = to.accumulate || head.rows != nullptr});
+  }
+};
+
+/// Gradients that were taken from the logits while they were there, to be multiplied by the loss's;
+/// those that are wanted.
+template <Scalar T>
+struct TakenGradients {
+  Var<T> h = {};
+  Var<T> low_rank = {};
+  Var<T> factor = {};
+  Var<T> rows = {};
+
+  TakenGradients(Tape<T>& tape, Var<T> x, const LmHead<T>& head, bool any) {
+    if (!any) return;
+    const auto zeros = [&tape](const Parameter<T>* like) {
+      if (!trains(like)) return Var<T>{};
+      const Var<T> d = tape.create(like->shape()[0], like->shape()[1], false);
+      std::fill_n(d.value().data, like->size(), T{});
+      return d;
+    };
+    if (x.requires_grad()) h = tape.create(x.rows(), x.cols(), false);
+    if (head.low_rank && head.low_rank.requires_grad()) {
+      low_rank = tape.create(head.low_rank.rows(), head.low_rank.cols(), false);
+    }
+    factor = zeros(head.factor);
+    rows = zeros(head.rows == nullptr ? nullptr : head.rows->values);
+  }
+  [[nodiscard]] HeadGradients<T> views() const {
+    const auto view = [](Var<T> d) { return d ? d.value() : MatrixView<T>{}; };
+    return {.h = view(h), .low_rank = view(low_rank), .factor = view(factor), .rows = view(rows)};
+  }
+  void give(Tape<T>& tape, T dy, Var<T> x, const LmHead<T>& head) const {
+    const auto add = [&](Var<T> d, const auto& to) {
+      if (!d) return;
+      ops::add_scaled<T>(tape.pool(), dy, d.value(), to());
+      tape.release(d);
+    };
+    add(rows, [&] { return head.rows->values->grad().matrix(); });
+    add(factor, [&] { return head.factor->grad().matrix(); });
+    add(low_rank, [&] { return tape.grad(head.low_rank); });
+    add(h, [&] { return tape.grad(x); });
   }
 };
 
@@ -60,33 +140,47 @@ void for_loss_chunks(Tape<T>& tape, Index row_count, Index vocabulary, const F& 
 
 /// Gradient of the chunked loss where the head trains too: the logits are computed again.
 template <Scalar T>
-void lm_loss_backward(Tape<T>& tape, Var<T> h, Parameter<T>& head, const LossChunk<T>& chunk,
-                      double gradient_scale) {
-  const MatrixView<T> dh = h.requires_grad() ? tape.grad(h) : MatrixView<T>{};
-  for_loss_chunks(tape, h.rows(), chunk.head.rows, [&](Index begin, MatrixView<T> logits) {
+void lm_loss_backward(Tape<T>& tape, Var<T> h, const LossChunk<T>& chunk, double gradient_scale) {
+  const LmHead<T>& head = chunk.head;
+  const auto gradient = [](Parameter<T>* p) {
+    return trains(p) ? p->grad().matrix() : MatrixView<T>{};
+  };
+  const HeadGradients<T> to{
+      .h = grad_or_empty(tape, h),
+      .low_rank = head.low_rank ? grad_or_empty(tape, head.low_rank) : MatrixView<T>{},
+      .factor = gradient(head.factor),
+      .rows = gradient(head.rows == nullptr ? nullptr : head.rows->values),
+      .accumulate = true};
+  for_loss_chunks(tape, h.rows(), head.weight->shape()[0], [&](Index begin, MatrixView<T> logits) {
     double* const losses = tape.template scratch<double>(logits.rows);
     chunk.run(
         tape, h.value(), begin,
         {.logits = logits, .gradient = true, .gradient_scale = gradient_scale, .losses = losses});
     tape.release_scratch(losses, logits.rows);
-    const bool rows_train = chunk.rows != nullptr && chunk.rows->values->requires_grad();
-    chunk.backward(tape, h.value(), begin, logits, dh,
-                   rows_train ? chunk.rows->values->grad().matrix() : MatrixView<T>{}, true);
+    chunk.backward(tape, h.value(), begin, logits, to);
     gemm<T>(tape.pool(), {.a = Operand<T>(logits).transposed(),
                           .b = h.value().middle_rows(begin, logits.rows),
-                          .c = head.grad().matrix(),
+                          .c = head.weight->grad().matrix(),
                           .accumulate = true});
   });
 }
 
-}  // namespace detail
-
 template <Scalar T>
-Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
-  const Operand<T> head = detail::require_parameter(args.head, "lm_loss").operand();
+void check_lm_loss(Var<T> h, const LmLossArgs<T>& args) {
+  const Operand<T> head = require_parameter(args.head.weight, "lm_loss").operand();
   if (head.cols != h.cols() || static_cast<Index>(args.targets.size()) != h.rows()) {
     fail<ShapeError>("shape.mismatch", "lm_loss: ", h.rows(), " rows of width ", h.cols(),
                      ", head of width ", head.cols, ", ", args.targets.size(), " targets");
+  }
+  if (args.head.factor != nullptr) {
+    const Var<T> x = args.head.low_rank;
+    const std::vector<Index>& factor = args.head.factor->shape();
+    if (x.rows() != h.rows() || factor.size() != 2 || factor[0] != head.rows ||
+        factor[1] != x.cols()) {
+      fail<ShapeError>("shape.mismatch", "lm_loss: low rank of shape (", x.rows(), ", ", x.cols(),
+                       ") for ", h.rows(), " rows, ", args.head.factor->name(), " of shape ",
+                       to_string(factor), " for ", head.rows, " tokens");
+    }
   }
   for (const int target : args.targets) {
     if (target < 0 || target >= head.rows) {
@@ -98,35 +192,44 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
     fail<ConfigError>("config.range", "normalizer: expected a finite number of at least 0, found ",
                       args.normalizer);
   }
-  const bool head_trains = args.head->requires_grad();
-  const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;
-  const bool rows_train = rows != nullptr && rows->values->requires_grad();
-  const bool needed = tape.needs(h.requires_grad() || head_trains || rows_train);
+}
+
+}  // namespace detail
+
+template <Scalar T>
+void lm_logits(Tape<T>& tape, ConstMatrixView<T> h, const LmHead<T>& head, MatrixView<T> logits) {
+  detail::chunk_logits(tape, h, head, 0, logits);
+}
+
+template <Scalar T>
+Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
+  detail::check_lm_loss(h, args);
+  LmHead<T> head = args.head;
+  if (head.rows != nullptr && head.rows->empty()) head.rows = nullptr;
+  const bool head_trains = head.weight->requires_grad();
+  const bool needed = tape.needs(h.requires_grad() || head_trains || detail::trains(head.factor) ||
+                                 (head.low_rank && head.low_rank.requires_grad()) ||
+                                 (head.rows != nullptr && detail::trains(head.rows->values)));
   const double normalizer =
       args.normalizer > 0.0 ? args.normalizer : static_cast<double>(std::max<Index>(h.rows(), 1));
   // With a frozen head the gradient is taken from the logits while they are there.
   const bool gradient_now = needed && !head_trains;
   int* const targets = tape.template scratch<int>(h.rows());
   std::copy(args.targets.begin(), args.targets.end(), targets);
-  const detail::LossChunk<T> chunk{
-      head, {targets, args.targets.size()}, args.label_smoothing, rows};
+  const detail::LossChunk<T> chunk{head, {targets, args.targets.size()}, args.label_smoothing};
   const Var<T> y = tape.create(1, 1, needed);
-  const bool rows_now = gradient_now && rows_train;
-  const Var<T> drows = rows_now ? tape.create(rows->count(), h.cols(), false) : Var<T>{};
-  const MatrixView<T> drows_value = rows_now ? drows.value() : MatrixView<T>{};
-  if (rows_now) std::fill_n(drows_value.data, drows_value.rows * drows_value.cols, T{});
-  const Var<T> dh = gradient_now ? tape.create(h.rows(), h.cols(), false) : Var<T>{};
+  const detail::TakenGradients<T> taken(tape, h, head, gradient_now);
   double* const losses = tape.template scratch<double>(h.rows());
   double* const nll = tape.template scratch<double>(h.rows());
-  detail::for_loss_chunks(tape, h.rows(), head.rows, [&](Index begin, MatrixView<T> logits) {
+  const Index vocabulary = head.weight->shape()[0];
+  detail::for_loss_chunks(tape, h.rows(), vocabulary, [&](Index begin, MatrixView<T> logits) {
     chunk.run(tape, h.value(), begin,
               {.logits = logits,
                .gradient = gradient_now,
                .gradient_scale = 1.0 / normalizer,
                .losses = losses + begin,
                .nll = nll + begin});
-    if (!gradient_now) return;
-    chunk.backward(tape, h.value(), begin, logits, dh.value(), drows_value, false);
+    if (gradient_now) chunk.backward(tape, h.value(), begin, logits, taken.views());
   });
   double loss_sum = 0.0;
   double nll_sum = 0.0;
@@ -138,27 +241,22 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
   if (args.nll_sum != nullptr) *args.nll_sum = nll_sum;
   *y.value().data = static_cast<T>(loss_sum / normalizer);
   if (gradient_now) {
-    tape.record(y, [y, h, dh, drows, values = rows_now ? rows->values : nullptr](Tape<T>& t) {
-      const T dy = *t.grad(y).data;
-      if (h.requires_grad()) ops::add_scaled<T>(t.pool(), dy, dh.value(), t.grad(h));
-      if (values != nullptr) {
-        ops::add_scaled<T>(t.pool(), dy, drows.value(), values->grad().matrix());
-        t.release(drows);
-      }
-      t.release(dh);
-    });
+    tape.record(y, [y, h, head, taken](Tape<T>& t) { taken.give(t, *t.grad(y).data, h, head); });
   } else if (needed) {
     tape.keep(h);
-    Parameter<T>* const weight = args.head;
-    tape.record(y, [y, h, weight, chunk, normalizer](Tape<T>& t) {
-      detail::lm_loss_backward(t, h, *weight, chunk,
-                               static_cast<double>(*t.grad(y).data) / normalizer);
+    if (head.low_rank) tape.keep(head.low_rank);
+    tape.record(y, [y, h, chunk, normalizer](Tape<T>& t) {
+      detail::lm_loss_backward(t, h, chunk, static_cast<double>(*t.grad(y).data) / normalizer);
     });
   }
   return y;
 }
 
 #if !SOLO_HEADER_ONLY
+template void lm_logits<float>(Tape<float>&, ConstMatrixView<float>, const LmHead<float>&,
+                               MatrixView<float>);
+template void lm_logits<double>(Tape<double>&, ConstMatrixView<double>, const LmHead<double>&,
+                                MatrixView<double>);
 template Var<float> lm_loss<float>(Tape<float>&, Var<float>, const LmLossArgs<float>&);
 template Var<double> lm_loss<double>(Tape<double>&, Var<double>, const LmLossArgs<double>&);
 #endif

@@ -15,6 +15,7 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
+#include <solo/nn/network.hpp>
 
 #include <filesystem>
 #include <initializer_list>
@@ -262,6 +263,7 @@ class GPT2 {
     std::string name;
     std::unique_ptr<Adapter<T>> adapter;
     ActiveHooks<T> hooks;
+    bool merged = false;
     std::vector<std::pair<Parameter<T>*, Tensor<T>>> unmerged;  // base weights before merge_adapter
     bool untied = false;  // merge_adapter gave the tied head a table of its own
   };

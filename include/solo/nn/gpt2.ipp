@@ -180,10 +180,7 @@ template <Scalar T>
 void GPT2<T>::head_logits(const ForwardContext<T>& context, const Var<T>& h,
                           MatrixView<T> result) const {
   const Var<T> normed = network_->ln_f.forward(context, h);
-  gemm<T>(*pool_, {.a = normed.value(),
-                   .b = context.hooks.resolve_head(network_->head()).operand().transposed(),
-                   .c = result});
-  detail::put_columns<T>(context.tape, normed.value(), context.hooks.head_rows, result);
+  lm_logits<T>(context.tape, normed.value(), network_->adapted_head(context, normed), result);
 }
 
 template <Scalar T>
@@ -332,13 +329,12 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
   const Var<T> normed = network_->ln_f.forward(context, h);
   tape.release(h);
   return lm_loss<T>(tape, normed,
-                    {.head = &context.hooks.resolve_head(network_->head()),
+                    {.head = network_->adapted_head(context, normed),
                      .targets = scored.targets,
                      .label_smoothing = options.label_smoothing,
                      .normalizer = options.normalizer,
                      .nll_sum = options.nll_sum,
-                     .loss_sum = options.loss_sum,
-                     .rows = &context.hooks.head_rows});
+                     .loss_sum = options.loss_sum});
 }
 
 template <Scalar T>
@@ -356,10 +352,9 @@ Score GPT2<T>::score(const Batch& batch, const EvalOptions& options) const {
   const Var<T> normed = network_->ln_f.forward(context, h);
   double nll = 0.0;
   const Var<T> mean = lm_loss<T>(tape, normed,
-                                 {.head = &context.hooks.resolve_head(network_->head()),
+                                 {.head = network_->adapted_head(context, normed),
                                   .targets = scored.targets,
-                                  .nll_sum = &nll,
-                                  .rows = &context.hooks.head_rows});
+                                  .nll_sum = &nll});
   const auto tokens = static_cast<Index>(scored.targets.size());
   if (!is_finite(static_cast<double>(mean.item()))) {
     fail<NumericError>("numeric.loss", "the loss is not finite");

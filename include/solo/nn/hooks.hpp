@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Where adapters plug into GPT-2: weight deltas of linear layers, and long skips between block
-/// outputs. nn knows these two contracts and no adapter.
+/// Where adapters plug into GPT-2: weight deltas of linear layers, long skips between block
+/// outputs, and what any adapter may do to the base's tensors. nn knows these contracts and no
+/// adapter.
 #pragma once
 
 #include <solo/autograd/parameter.hpp>
@@ -98,6 +99,18 @@ struct Replacement {
   std::vector<int> rows = {};
 };
 
+/// A low-rank change of a table of tokens, which itself stays as it is. Of the embedding: h_0 gets
+/// scale · a(:, id)ᵀ bᵀ; of the head, tied or not: the logits get scale · drop(h) aᵀ bᵀ.
+template <Scalar T>
+struct TableUpdate {
+  std::string base;           ///< "wte.weight" (the embedding) or "lm_head.weight"
+  Parameter<T>* a = nullptr;  ///< (r, vocabulary) of the embedding, (r, n_embd) of the head
+  Parameter<T>* b = nullptr;  ///< (n_embd, r) of the embedding, (vocabulary, r) of the head
+  double scale = 1.0;
+  double dropout = 0.0;                ///< of the head's h, in training
+  std::uint32_t site = kAdapterSites;  ///< of the dropout mask
+};
+
 /// What every adapter is: tensors of its own, some of which may stand in for the base's. Most kinds
 /// derive from BlockAdapter or LinearAdapter; one that only replaces base tensors derives from
 /// this.
@@ -120,6 +133,10 @@ class Adapter {
   /// Base parameters, whole or some rows of a table of tokens, that the adapter's own tensors
   /// replace while it is active. Never called in a forward pass.
   [[nodiscard]] virtual std::vector<Replacement<T>> replacements() { return {}; }
+
+  /// Changes of the embedding and the head, at most one each; they come on top of replacements.
+  /// Passes read them where they are, as long as the adapter lives.
+  [[nodiscard]] virtual std::vector<const TableUpdate<T>*> table_updates() const { return {}; }
 
   /// Continuation parameter τ of a gate schedule at optimizer step 1, 2, …; 1 when there is none.
   [[nodiscard]] virtual double homotopy(std::int64_t /*step*/) const { return 1.0; }
@@ -230,7 +247,7 @@ template <Scalar T>
 class LinearAdapter : public Adapter<T> {
  public:
   [[nodiscard]] LinearAdapter<T>* as_linear() noexcept final { return this; }
-  /// The layers it works on.
+  /// The layers it works on; none only where there are table_updates().
   [[nodiscard]] virtual std::vector<LinearSite> sites() const = 0;
   /// The layer's new output: a new Var, or call.y changed in place.
   [[nodiscard]] virtual Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) = 0;

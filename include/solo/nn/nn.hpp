@@ -4,6 +4,7 @@
 #pragma once
 
 #include <solo/nn/block.hpp>
+#include <solo/nn/dropout_places.hpp>
 #include <solo/nn/end_tokens.hpp>
 #include <solo/nn/frozen_prefix.hpp>
 #include <solo/nn/generation_config.hpp>
@@ -11,3 +12,4 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
+#include <solo/nn/network.hpp>

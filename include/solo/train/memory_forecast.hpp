@@ -23,6 +23,8 @@ struct MethodFootprint {
   Index sources = 0;            ///< outputs of the frozen prefix that links read
   std::vector<Index> columns;   ///< by block: kept a row, besides the base's
   Index link_columns = 0;       ///< kept a row by all links; checkpointing keeps none
+  Index table_columns = 0;      ///< kept a row by low-rank changes of embedding and head
+  Index head_factor = 0;        ///< elements of the head's factor whose gradient the loss holds
 };
 
 /// Full fine-tuning.

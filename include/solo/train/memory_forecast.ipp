@@ -59,6 +59,9 @@ SOLO_INLINE MethodFootprint tensor_footprint(std::span<const AdapterTensor> tens
     const std::optional<Index> block = block_of(name);
     if (!block || *block < 0 || *block >= base.n_layer) {
       if (has("wte") || has("wpe")) result.t_star = 0;
+      if (has("lora_embedding_A")) result.table_columns += t.shape[0];
+      if (has("lm_head.lora_A")) result.table_columns += 2 * t.shape[0];  // and its gradient
+      if (has("lm_head.lora_B")) result.head_factor = Tensor<float>::count(t.shape);
       continue;
     }
     result.t_star = std::min(result.t_star, *block);
@@ -108,8 +111,9 @@ SOLO_INLINE MemoryForecast forecast_memory(const GPT2Config& base, const MethodF
   // its output, of the middle and of the inner row.
   const CheckedIndex block = 5 * width + inner + base.n_head;
   const CheckedIndex backward = 2 * width + inner + (method.inner_restored ? inner : 0);
-  const CheckedIndex loss = 3 * width;                      // ln_f's input, output, its gradient
-  const CheckedIndex frozen_block = 2 * width + 2 * inner;  // while the MLP of the prefix runs
+  // ln_f's input, output, its gradient.
+  const CheckedIndex loss = 3 * width + method.table_columns;
+  const CheckedIndex frozen_block = 3 * width + 2 * inner;  // while the MLP of the prefix runs
   const CheckedIndex sources = method.sources * width;
   CheckedIndex columns = 0;
   CheckedIndex most = 0;
@@ -118,7 +122,8 @@ SOLO_INLINE MemoryForecast forecast_memory(const GPT2Config& base, const MethodF
     most = std::max<CheckedIndex>(most, extra);
   }
   const CheckedIndex chunk =
-      checked_product(detail::loss_chunk_rows(rows, base.vocab_size), base.vocab_size);
+      checked_product(detail::loss_chunk_rows(rows, base.vocab_size), base.vocab_size) +
+      CheckedIndex(method.head_factor);
   CheckedIndex elements = 0;
   if (step.gradient_checkpointing) {
     const CheckedIndex outside = recorded * width + sources;

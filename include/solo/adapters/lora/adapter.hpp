@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// LoRA on a model (arXiv 2106.09685): low-rank updates of linear layers.
+/// LoRA on a model (arXiv 2106.09685): low-rank updates of linear layers, embedding and head.
 #pragma once
 
 #include <solo/adapters/lora/config.hpp>
@@ -20,8 +20,8 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// y += s · drop(x) AᵀBᵀ in the layers that the configuration chooses, and what peft adds to it:
-/// DoRA, biases, modules trained in full.
+/// y += s · drop(x) AᵀBᵀ in the layers and tables that the configuration chooses, and what peft
+/// adds to it: DoRA, biases, modules trained in full.
 template <Scalar T>
 class LoraAdapter final : public LinearAdapter<T> {
  public:
@@ -42,6 +42,7 @@ class LoraAdapter final : public LinearAdapter<T> {
   [[nodiscard]] std::vector<LinearSite> sites() const override;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
   [[nodiscard]] std::vector<Replacement<T>> replacements() override;
+  [[nodiscard]] std::vector<const TableUpdate<T>*> table_updates() const override;
   [[nodiscard]] Var<T> apply(Tape<T>& tape, const LinearCall<T>& call) override;
   [[nodiscard]] bool merge(ThreadPool& pool, const MergeTarget<T>& target) override;
 
@@ -66,6 +67,7 @@ class LoraAdapter final : public LinearAdapter<T> {
     Parameter<T> b;  ///< (columns of the parts, rank): the blocks, one after the other
     std::unique_ptr<Parameter<T>> bias;
     std::unique_ptr<Parameter<T>> magnitude;
+    TableUpdate<T> table_update;  ///< of a table, and the place of the dropout mask
 
     Layer(const detail::LoraSite& site, const LoraConfig& config);
     void initialise(const LoraConfig& config, const GPT2<T>& model);

@@ -23,26 +23,45 @@ void fill_uniform(Tensor<T>& tensor, Index fan_in, const Philox& random) {
   }
 }
 
+/// N(0, 1), torch's way to start an embedding.
+template <Scalar T>
+void fill_normal(Tensor<T>& tensor, const Philox& random) {
+  for (Index i = 0; i < tensor.size(); ++i) {
+    tensor.data()[i] = static_cast<T>(random.normal(static_cast<std::uint64_t>(i)));
+  }
+}
+
 }  // namespace detail
 
 template <Scalar T>
 LoraAdapter<T>::Layer::Layer(const detail::LoraSite& site, const LoraConfig& config)
     : plan(site),
-      a(site.module + ".lora_A.weight", {site.total_rank(), site.in}),
-      b(site.module + ".lora_B.weight", {site.b_rows(), site.rank}) {
+      a(site.a_name(), {site.total_rank(), site.in}),
+      b(site.b_name(), {site.b_rows(), site.rank}) {
   const auto vector = [&site](std::string_view name) {
     return std::make_unique<Parameter<T>>(concat(site.module, name), std::vector<Index>{site.out});
   };
   if (config.lora_bias) bias = vector(".lora_B.bias");
   if (config.use_dora) magnitude = vector(".lora_magnitude_vector");
+  table_update = {.base = site.table,
+                  .a = &a,
+                  .b = &b,
+                  .scale = site.scale,
+                  .dropout = config.lora_dropout,
+                  .site = kAdapterSites + static_cast<std::uint32_t>(site.number)};
 }
 
 template <Scalar T>
 void LoraAdapter<T>::Layer::initialise(const LoraConfig& config, const GPT2<T>& model) {
   constexpr std::uint64_t kStream = std::uint64_t{1} << 32U;  // apart from random base weights
-  LinearSite drawn = plan.site;
-  if (config.equal_init) drawn.layer = 0;
-  const auto stream = kStream + 2 * static_cast<std::uint64_t>(drawn.index());
+  const bool first = config.equal_init && plan.table.empty();
+  const int drawn = first ? LinearSite{0, plan.site.kind}.index() : plan.number;
+  const auto stream = kStream + 2 * static_cast<std::uint64_t>(drawn);
+  if (plan.is_embedding()) {  // the other way round: a token's column of A trains when it is seen
+    if (!config.init_lora_weights) detail::fill_normal(a.value(), Philox(config.seed, stream));
+    detail::fill_normal(b.value(), Philox(config.seed, stream + 1));
+    return;
+  }
   detail::fill_uniform(a.value(), plan.in, Philox(config.seed, stream));
   if (!config.init_lora_weights) {
     detail::fill_uniform(b.value(), plan.rank, Philox(config.seed, stream + 1));
@@ -159,6 +178,7 @@ LoraAdapter<T>::LoraAdapter(const LoraConfig& config, const GPT2<T>& model) : co
   for (const detail::LoraSite& site : plan.sites) {
     layers_.push_back(std::make_unique<Layer>(site, config_));
     layers_.back()->initialise(config_, model);
+    if (!site.table.empty()) continue;
     by_site_[static_cast<std::size_t>(site.site.index())] = layers_.back().get();
   }
   for (const detail::LoraCopy& copy : plan.copies) {
@@ -174,6 +194,7 @@ void LoraAdapter<T>::set_dropout(double p) {
     fail<ConfigError>("config.range", "lora_dropout: expected 0 <= x < 1, found ", p);
   }
   config_.lora_dropout = p;
+  for (const auto& layer : layers_) layer->table_update.dropout = p;
   file_config_.lora_dropout = p;
 }
 
@@ -214,7 +235,9 @@ void LoraAdapter<T>::import_metadata(const std::map<std::string, std::string>& m
 template <Scalar T>
 std::vector<LinearSite> LoraAdapter<T>::sites() const {
   std::vector<LinearSite> result;
-  for (const auto& layer : layers_) result.push_back(layer->plan.site);
+  for (const auto& layer : layers_) {
+    if (layer->plan.table.empty()) result.push_back(layer->plan.site);
+  }
   return result;
 }
 
@@ -240,25 +263,6 @@ std::vector<Parameter<T>*> LoraAdapter<T>::parameters() {
 }
 
 template <Scalar T>
-std::vector<Replacement<T>> LoraAdapter<T>::replacements() {
-  std::vector<Replacement<T>> result;
-  for (const auto& copy : copies_) {
-    result.push_back({.base = copy->base, .tensor = &copy->parameter});
-  }
-  for (const auto& table : tables_) {
-    for (const std::string& base : table->plan.bases) {
-      result.push_back({.base = base, .tensor = &table->parameter});
-    }
-  }
-  for (const auto& rows : rows_) {
-    for (const std::string& base : rows->plan.bases) {
-      result.push_back({.base = base, .tensor = &rows->parameter, .rows = rows->plan.rows});
-    }
-  }
-  return result;
-}
-
-template <Scalar T>
 auto LoraAdapter<T>::layer(const LinearSite& site) const -> Layer& {
   const auto index = static_cast<std::size_t>(site.index());
   if (index >= by_site_.size() || by_site_[index] == nullptr) {
@@ -275,7 +279,7 @@ Var<T> LoraAdapter<T>::apply(Tape<T>& tape, const LinearCall<T>& call) {
   args.b = &adapted.b;
   args.bias = adapted.bias.get();
   args.dropout = config_.lora_dropout;
-  args.site = kAdapterSites + static_cast<std::uint32_t>(call.site.index());
+  args.site = adapted.table_update.site;
   if (adapted.magnitude) {
     return dora_update<T>(
         tape, call.x, call.y, args,

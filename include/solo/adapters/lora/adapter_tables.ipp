@@ -33,6 +33,34 @@ void LoraAdapter<T>::add_tables(const detail::LoraPlan& plan, const GPT2<T>& mod
 }
 
 template <Scalar T>
+std::vector<Replacement<T>> LoraAdapter<T>::replacements() {
+  std::vector<Replacement<T>> result;
+  for (const auto& copy : copies_) {
+    result.push_back({.base = copy->base, .tensor = &copy->parameter});
+  }
+  for (const auto& table : tables_) {
+    for (const std::string& base : table->plan.bases) {
+      result.push_back({.base = base, .tensor = &table->parameter});
+    }
+  }
+  for (const auto& rows : rows_) {
+    for (const std::string& base : rows->plan.bases) {
+      result.push_back({.base = base, .tensor = &rows->parameter, .rows = rows->plan.rows});
+    }
+  }
+  return result;
+}
+
+template <Scalar T>
+std::vector<const TableUpdate<T>*> LoraAdapter<T>::table_updates() const {
+  std::vector<const TableUpdate<T>*> result;
+  for (const auto& layer : layers_) {
+    if (!layer->plan.table.empty()) result.push_back(&layer->table_update);
+  }
+  return result;
+}
+
+template <Scalar T>
 void LoraAdapter<T>::take_tables(std::vector<FileTensor<T>>& tensors) const {
   for (const auto& table : tables_) {
     const std::vector<std::string>& names = table->plan.names;
@@ -57,6 +85,8 @@ void LoraAdapter<T>::take_tables(std::vector<FileTensor<T>>& tensors) const {
 #if !SOLO_HEADER_ONLY
 #define SOLO_INSTANTIATE(T)                                                               \
   template void LoraAdapter<T>::add_tables(const detail::LoraPlan& plan, const GPT2<T>&); \
+  template std::vector<Replacement<T>> LoraAdapter<T>::replacements();                    \
+  template std::vector<const TableUpdate<T>*> LoraAdapter<T>::table_updates() const;      \
   template void LoraAdapter<T>::take_tables(std::vector<FileTensor<T>>&) const
 SOLO_INSTANTIATE(float);
 SOLO_INSTANTIATE(double);

@@ -32,10 +32,11 @@ enum class LoraStart { plain, pissa, olora };
 /// "plain", "pissa" or "olora".
 [[nodiscard]] std::string_view to_string(LoraStart start) noexcept;
 
-/// Low-rank adaptation (Hu et al. 2021) of the linear layers of the blocks: y += s · drop(x) AᵀBᵀ,
-/// s = lora_alpha / r. Fields mean what they mean in peft 0.21; one more target is known:
-/// "c_attn.q", "c_attn.k" and "c_attn.v" adapt parts of c_attn as LoRA's own code does, r rows of A
-/// for each.
+/// Low-rank adaptation (Hu et al. 2021) of the linear layers of the blocks and of the head:
+/// y += s · drop(x) AᵀBᵀ, s = lora_alpha / r; and of the embedding, where A's column of a token
+/// takes the place of drop(x) Aᵀ. Fields mean what they mean in peft 0.21; one more target is
+/// known: "c_attn.q", "c_attn.k" and "c_attn.v" adapt parts of c_attn as LoRA's own code does, r
+/// rows of A for each.
 struct LoraConfig {
   Index r = 8;
   double lora_alpha = 8;

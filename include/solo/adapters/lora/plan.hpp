@@ -14,11 +14,13 @@
 
 namespace solo::inline SOLO_ABI::detail {
 
-/// One adapted layer.
+/// One adapted layer of a block, or table of tokens.
 struct LoraSite {
-  LinearSite site;
-  std::string module;  ///< "transformer.h.0.attn.c_attn"
-  Index in = 0;
+  LinearSite site = {};     ///< of a layer
+  std::string module = {};  ///< "transformer.h.0.attn.c_attn", "transformer.wte", "lm_head"
+  std::string table = {};   ///< "wte.weight" or "lm_head.weight"; empty: a layer
+  int number = 0;           ///< of its random numbers: LinearSite::index(); the tables' follow
+  Index in = 0;             ///< of the embedding: the vocabulary
   Index out = 0;
   Index rank = 0;      ///< of each part
   double alpha = 0.0;  ///< of each part
@@ -32,6 +34,14 @@ struct LoraSite {
   [[nodiscard]] Index total_rank() const noexcept { return rank * part_count(); }
   /// Rows of B without the zeros between the parts.
   [[nodiscard]] Index b_rows() const noexcept { return sliced() ? out / 3 * part_count() : out; }
+  [[nodiscard]] bool is_embedding() const noexcept { return table == "wte.weight"; }
+  /// The factors' names in the file, after the prefix.
+  [[nodiscard]] std::string a_name() const {
+    return module + (is_embedding() ? ".lora_embedding_A" : ".lora_A.weight");
+  }
+  [[nodiscard]] std::string b_name() const {
+    return module + (is_embedding() ? ".lora_embedding_B" : ".lora_B.weight");
+  }
 };
 
 /// A copy of a base tensor that takes its place.
@@ -51,7 +61,7 @@ struct LoraPlan {
 /// Checks the configuration and resolves it. Throws ConfigError.
 [[nodiscard]] LoraPlan plan_lora(const LoraConfig& config, const GPT2Config& base);
 
-/// The tensors of the file, in its order: by layer, then copies, rows and tables.
+/// The tensors of the file, in its order: by site, then copies, rows and tables.
 [[nodiscard]] std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
                                                            const LoraPlan& plan);
 /// What selects parts of c_attn: "c_attn.q" and so on.
@@ -65,5 +75,6 @@ inline constexpr std::array<std::string_view, 3> kPartNames = {".q", ".k", ".v"}
 }  // namespace solo::inline SOLO_ABI::detail
 
 #if SOLO_HEADER_ONLY
-#include <solo/adapters/lora/plan.ipp>  // IWYU pragma: keep
+#include <solo/adapters/lora/plan.ipp>          // IWYU pragma: keep
+#include <solo/adapters/lora/plan_tensors.ipp>  // IWYU pragma: keep
 #endif

@@ -48,12 +48,14 @@ class LoraPlanner {
     if (plan.sites.empty()) {
       const bool layers = !config_.layers_to_transform.empty();
       fail<ConfigError>("lora.target", "target_modules: ", describe_modules(config_.target_modules),
-                        " matches no linear layer of a ", "model of ", base_.n_layer, " blocks",
-                        layers ? " within layers_to_transform and layers_pattern" : "");
+                        " matches no linear layer or table of tokens of a model of ", base_.n_layer,
+                        " blocks", layers ? " within layers_to_transform and layers_pattern" : "");
     }
     select_saved();
     plan.copies = copies(plan.sites);
-    plan.rows = plan_token_rows(config_, base_);
+    std::vector<std::string> targets;
+    for (const LoraSite& site : plan.sites) targets.push_back(site.module);
+    plan.rows = plan_token_rows(config_, base_, targets);
     std::vector<std::string> replaced;
     for (const LoraCopy& copy : plan.copies) replaced.push_back(copy.base);
     for (const LoraRows& rows : plan.rows) {
@@ -218,14 +220,18 @@ class LoraPlanner {
       const auto parts = c_attn_parts(config_.target_modules.names(), module, !chosen);
       const bool sliced = parts[0] || parts[1] || parts[2];
       if (!whole && !sliced) continue;
+      const auto table =
+          std::find_if(kTokenTables.begin(), kTokenTables.end(),
+                       [&module](const TokenTable& t) { return t.module == module; });
+      if (table != kTokenTables.end()) {
+        result.push_back(resolved_table(*table));
+        continue;
+      }
       if (!linear) {
-        fail<ConfigError>("lora.target",
-                          "target_modules: ", describe_modules(config_.target_modules), " matches ",
-                          quoted(module),
-                          "; only c_attn, c_proj and c_fc of the blocks can be adapted",
-                          module == "lm_head" || module == "transformer.wte"
-                              ? ": for this table give modules_to_save or trainable_token_indices"
-                              : "");
+        fail<ConfigError>(
+            "lora.target", "target_modules: ", describe_modules(config_.target_modules),
+            " matches ", quoted(module),
+            "; only c_attn, c_proj and c_fc of the blocks, wte and lm_head can be adapted");
       }
       if (whole && sliced) {
         fail<ConfigError>("lora.parts",
@@ -240,28 +246,56 @@ class LoraPlanner {
   [[nodiscard]] LoraSite resolved(const LinearSite& site, const std::string& module,
                                   const std::array<bool, 3>& parts) const {
     const Index width = base_.n_embd;
-    LoraSite result{.site = site, .module = module, .rank = config_.r, .parts = parts};
+    LoraSite result{
+        .site = site, .module = module, .number = site.index(), .rank = config_.r, .parts = parts};
     result.alpha = config_.lora_alpha;
     result.in = site.kind == LinearKind::mlp_c_proj ? base_.inner() : width;
     result.out = site.kind == LinearKind::attn_c_attn ? 3 * width
                  : site.kind == LinearKind::mlp_c_fc  ? base_.inner()
                                                       : width;
-    const auto first = [&](const auto& patterns, auto& value) {
-      for (const auto& [pattern, other] : patterns) {
-        if (!pattern.matches(module)) continue;
-        value = other;
-        return;
-      }
-    };
-    first(ranks_, result.rank);
-    first(alphas_, result.alpha);
-    const auto rank = static_cast<double>(result.rank);
-    result.scale = result.alpha / (config_.use_rslora ? std::sqrt(rank) : rank);
+    set_scale(result);
     if (result.sliced() && (config_.use_dora || config_.lora_bias)) {
       fail<ConfigError>("lora.conflict", config_.use_dora ? "use_dora" : "lora_bias",
                         ": not possible for parts of ", quoted(module));
     }
     return result;
+  }
+
+  [[nodiscard]] LoraSite resolved_table(const TokenTable& table) const {
+    const bool embedding = table.base == "wte.weight";
+    for (const auto& [asked, field] :
+         {std::pair(config_.use_dora, "use_dora"), std::pair(config_.lora_bias, "lora_bias")}) {
+      if (!asked) continue;
+      fail<ConfigError>("lora.conflict", field, ": not possible for ", quoted(table.module),
+                        "; leave it out of target_modules (or exclude it), or ", field,
+                        " off; an adapter of peft's that has both can be merged there "
+                        "(merge_and_unload)");
+    }
+    LoraSite result{
+        .module = std::string(table.module),
+        .table = std::string(table.base),
+        .number = static_cast<int>(base_.n_layer) * kLinearsPerBlock + (embedding ? 0 : 1),
+        .in = embedding ? base_.vocab_size : base_.n_embd,
+        .out = embedding ? base_.n_embd : base_.vocab_size,
+        .rank = config_.r,
+        .alpha = config_.lora_alpha};
+    set_scale(result);
+    return result;
+  }
+
+  /// Rank and alpha by the patterns, then the scale.
+  void set_scale(LoraSite& site) const {
+    const auto first = [&site](const auto& patterns, auto& value) {
+      for (const auto& [pattern, other] : patterns) {
+        if (!pattern.matches(site.module)) continue;
+        value = other;
+        return;
+      }
+    };
+    first(ranks_, site.rank);
+    first(alphas_, site.alpha);
+    const auto rank = static_cast<double>(site.rank);
+    site.scale = site.alpha / (config_.use_rslora ? std::sqrt(rank) : rank);
   }
 
   /// Finds the modules of modules_to_save.
@@ -336,46 +370,4 @@ SOLO_INLINE LoraPlan plan_lora(const LoraConfig& config, const GPT2Config& base)
   return LoraPlanner(config, base).plan();
 }
 
-SOLO_INLINE std::vector<AdapterTensor> lora_file_tensors(const LoraConfig& config,
-                                                         const LoraPlan& plan) {
-  std::vector<AdapterTensor> tensors;
-  for (const LoraSite& site : plan.sites) {
-    tensors.push_back({site.module + ".lora_A.weight", {site.total_rank(), site.in}});
-    tensors.push_back({site.module + ".lora_B.weight", {site.out, site.total_rank()}});
-    if (config.lora_bias) tensors.push_back({site.module + ".lora_B.bias", {site.out}});
-    if (config.use_dora) tensors.push_back({site.module + ".lora_magnitude_vector", {site.out}});
-  }
-  for (const LoraCopy& copy : plan.copies) tensors.push_back({copy.name, copy.shape});
-  for (const LoraRows& rows : plan.rows) tensors.push_back({rows.name, rows.shape()});
-  for (const LoraTable& table : plan.tables) {
-    for (const std::string& name : table.names) tensors.push_back({name, table.shape, false});
-  }
-  return tensors;
-}
-
 }  // namespace solo::inline SOLO_ABI::detail
-
-namespace solo::inline SOLO_ABI {
-
-SOLO_INLINE void LoraConfig::validate(const GPT2Config& base) const {
-  (void)detail::plan_lora(*this, base);
-}
-
-SOLO_INLINE std::vector<AdapterTensor> LoraConfig::tensors(const GPT2Config& base) const {
-  return detail::lora_file_tensors(*this, detail::plan_lora(*this, base));
-}
-
-SOLO_INLINE Index parameter_count(const LoraConfig& config, const GPT2Config& base) {
-  const detail::LoraPlan plan = detail::plan_lora(config, base);
-  Index count = 0;
-  for (const detail::LoraSite& site : plan.sites) {
-    count += site.total_rank() * site.in + site.b_rows() * site.rank;
-    if (config.lora_bias) count += site.out;
-    if (config.use_dora) count += site.out;
-  }
-  for (const detail::LoraCopy& copy : plan.copies) count += Tensor<float>::count(copy.shape);
-  for (const detail::LoraRows& rows : plan.rows) count += Tensor<float>::count(rows.shape());
-  return count;
-}
-
-}  // namespace solo::inline SOLO_ABI

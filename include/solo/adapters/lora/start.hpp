@@ -20,7 +20,7 @@ struct LoraFactors {
 
 /// Throws ConfigError ("lora.start", "lora.conflict") when peft does not define the start of the
 /// adapter on such a base: PiSSA with a scale that is not positive, OLoRA on layers that are not
-/// square, ranks over the layer's, parts of c_attn, lora_bias.
+/// square, ranks over the layer's, parts of c_attn, lora_bias, lm_head.
 void check_start(const LoraConfig& config, const GPT2Config& base);
 
 /// PiSSA's: the r largest singular values of the weight (in, out) and their vectors, shared between

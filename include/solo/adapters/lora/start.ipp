@@ -32,6 +32,10 @@ SOLO_INLINE void check_start(const LoraConfig& config, const GPT2Config& base) {
     fail<ConfigError>("lora.conflict", "lora_bias: not possible with init_lora_weights ", name);
   }
   for (const LoraSite& site : plan_lora(config, base).sites) {
+    if (site.is_embedding()) continue;  // peft begins there as always
+    if (!site.table.empty()) {
+      refuse_start(site, name, " took its part out of the embedding, too, where the two are tied");
+    }
     if (site.sliced()) refuse_start(site, name, " is not possible for parts of a layer");
     if (config.start == LoraStart::pissa && !(site.scale > 0.0)) {
       refuse_start(site, name, " needs a scale over 0, found ", site.scale);
@@ -142,6 +146,11 @@ void make_plain(LoraConfig& config, const GPT2<T>& model, std::vector<FileTensor
   model.pool()->for_each(static_cast<Index>(sites.size()), [&](Index index) {
     const auto i = static_cast<std::size_t>(index);
     const LoraSite& site = sites[i];
+    if (site.is_embedding()) {  // nothing was taken out: the ranks are as the others' with zeros
+      factors[i] = {Matrix<double>::Zero(site.rank, site.in),
+                    Matrix<double>::Zero(site.out, site.rank)};
+      return;
+    }
     Matrix<T> weight(site.in, site.out);
     base_parameter(model, site.site.name() + ".weight").operand().copy(weight.data());
     const Matrix<double> exact = weight.template cast<double>();

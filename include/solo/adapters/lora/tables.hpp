@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// What a LoraConfig means for the tables of tokens, wte and lm_head: rows that train, and tables
-/// that come with the adapter.
+/// What a LoraConfig means for the tables of tokens, wte and lm_head, besides low-rank changes of
+/// them: rows that train, and tables that come with the adapter.
 #pragma once
 
 #include <solo/adapters/adapter_tensor.hpp>
 #include <solo/nn/gpt2_config.hpp>
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,14 @@ struct LoraConfig;
 }
 
 namespace solo::inline SOLO_ABI::detail {
+
+/// A table of tokens: its module, and its name among the base's parameters.
+struct TokenTable {
+  std::string_view module;
+  std::string_view base;
+};
+inline constexpr std::array kTokenTables = {TokenTable{"transformer.wte", "wte.weight"},
+                                            TokenTable{"lm_head", "lm_head.weight"}};
 
 /// Rows that train as one tensor: in the embedding, in the head, or in both of a tied model.
 struct LoraRows {
@@ -37,9 +46,11 @@ struct LoraTable {
   std::vector<Index> shape;
 };
 
-/// What trainable_token_indices means. Throws ConfigError ("lora.token_indices").
+/// What trainable_token_indices means beside low-rank changes of the modules `targets`. Throws
+/// ConfigError ("lora.token_indices").
 [[nodiscard]] std::vector<LoraRows> plan_token_rows(const LoraConfig& config,
-                                                    const GPT2Config& base);
+                                                    const GPT2Config& base,
+                                                    std::span<const std::string> targets);
 
 /// The tables of `config.saved_tables`; of `replaced` base tensors others take the place.
 [[nodiscard]] std::vector<LoraTable> plan_tables(const LoraConfig& config, const GPT2Config& base,
@@ -49,7 +60,8 @@ struct LoraTable {
 [[nodiscard]] std::vector<std::string> saved_table_names(const LoraConfig& config,
                                                          std::span<const std::string> names);
 
-/// See LoraConfig::vocab_size.
+/// See LoraConfig::vocab_size. Throws ShapeError ("adapter.shape") for low-rank changes of tables
+/// with more tokens.
 [[nodiscard]] Index vocabulary_of(const LoraConfig& config, std::span<const AdapterTensor> tensors,
                                   const GPT2Config& base);
 

@@ -6,18 +6,9 @@
 #include <solo/core/error.hpp>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 namespace solo::inline SOLO_ABI::detail {
-
-/// A table of tokens: its module, and its name among the base's parameters.
-struct TokenTable {
-  std::string_view module;
-  std::string_view base;
-};
-inline constexpr std::array kTokenTables = {TokenTable{"transformer.wte", "wte.weight"},
-                                            TokenTable{"lm_head", "lm_head.weight"}};
 
 [[nodiscard]] inline const TokenTable& token_table(const std::string& entry) {
   for (const TokenTable& table : kTokenTables) {
@@ -50,12 +41,16 @@ inline constexpr std::array kTokenTables = {TokenTable{"transformer.wte", "wte.w
   return rows;
 }
 
-SOLO_INLINE std::vector<LoraRows> plan_token_rows(const LoraConfig& config,
-                                                  const GPT2Config& base) {
+SOLO_INLINE std::vector<LoraRows> plan_token_rows(const LoraConfig& config, const GPT2Config& base,
+                                                  std::span<const std::string> targets) {
   std::vector<LoraRows> result;
   for (const TokenTable& table : kTokenTables) {
     for (const auto& [entry, indices] : config.trainable_token_indices) {
       if (token_table(entry).module != table.module) continue;
+      if (std::find(targets.begin(), targets.end(), table.module) != targets.end()) {
+        fail<ConfigError>("lora.token_indices", "trainable_token_indices: ", table.module,
+                          " is among target_modules, too; give one of the two");
+      }
       LoraRows rows{.name = concat(table.module, ".token_adapter.trainable_tokens_delta"),
                     .bases = {std::string(table.base)},
                     .rows = checked_rows(indices, table.module, base),
@@ -124,15 +119,27 @@ SOLO_INLINE std::vector<std::string> saved_table_names(const LoraConfig& config,
 SOLO_INLINE Index vocabulary_of(const LoraConfig& config, std::span<const AdapterTensor> tensors,
                                 const GPT2Config& base) {
   const Index vocabulary = base.vocab_size;
-  for (const AdapterTensor& t : tensors) {
-    const bool table =
-        std::any_of(kTokenTables.begin(), kTokenTables.end(), [&t](const TokenTable& known) {
-          return t.name.starts_with(concat(known.module, '.')) && t.name.ends_with(".weight") &&
-                 t.name.find(".lora_") == std::string::npos;
-        });
-    if (table && t.shape.size() == 2 && t.shape[1] == base.n_embd) {
-      return std::max(vocabulary, t.shape[0]);
+  Index tables = 0;  // that the file has whole, and their rows
+  Index rows = 0;
+  Index factors = 0;  // columns or rows of low-rank changes
+  for (const TokenTable& table : kTokenTables) {
+    bool whole = false;
+    for (const AdapterTensor& t : tensors) {
+      if (!t.name.starts_with(concat(table.module, '.')) || t.shape.size() != 2) continue;
+      if (t.name.ends_with(".lora_embedding_A")) factors = std::max(factors, t.shape[1]);
+      if (t.name.ends_with(".lora_B.weight")) factors = std::max(factors, t.shape[0]);
+      if (!t.name.ends_with(".weight") || t.name.find(".lora_") != std::string::npos) continue;
+      if (t.shape[1] != base.n_embd) continue;
+      whole = true;
+      rows = std::max(rows, t.shape[0]);
     }
+    if (whole) ++tables;
+  }
+  if (tables >= (base.tie_word_embeddings ? 1 : 2)) return std::max(vocabulary, rows);
+  if (factors > vocabulary) {
+    fail<ShapeError>("adapter.shape", "the adapter changes tables of ", factors,
+                     " tokens without holding them, the base has ", vocabulary,
+                     "; call resize_token_embeddings(", factors, ") of it first");
   }
   std::set<Index> beyond;
   for (const auto& [entry, indices] : config.trainable_token_indices) {

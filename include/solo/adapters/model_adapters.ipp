@@ -179,7 +179,7 @@ void GPT2<T>::require_unmerged(const Slot* allowed) const {
 
 template <Scalar T>
 const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice& choice) const {
-  const Slot* slot = adapters_enabled_ ? active_ : nullptr;
+  const Slot* slot = active_slot();
   if (choice.has_value()) slot = choice->empty() ? nullptr : &require_slot(*choice);
   require_unmerged(slot);
   return slot == nullptr ? no_hooks_ : slot->hooks;
@@ -196,7 +196,7 @@ void GPT2<T>::connect(Slot& slot) {
   if (LinearAdapter<T>* const linear = adapter.as_linear()) {
     detail::connect_linear(*linear, config_.n_layer, hooks);
   }
-  detail::connect_replacements(adapter, network_->parameters(), config_.tie_word_embeddings, hooks);
+  detail::connect_replacements(adapter, network().parameters(), config_.tie_word_embeddings, hooks);
   slot.hooks = std::move(hooks);
 }
 
@@ -218,14 +218,6 @@ auto GPT2<T>::insert(const std::string& name, std::unique_ptr<Adapter<T>> adapte
   slots_.push_back(std::move(slot));
   freeze_base();
   return *slots_.back();
-}
-
-template <Scalar T>
-void GPT2<T>::require_not_held(std::string_view call) const {
-  if (holds_ == 0) return;
-  fail<ConfigError>("adapter.held", call,
-                    ": not while a training of this model runs (in a callback of it, say); "
-                    "EvalOptions::adapter scores with another adapter");
 }
 
 template <Scalar T>
@@ -288,6 +280,7 @@ void GPT2<T>::delete_adapter(std::string_view name) {
   require_not_held("delete_adapter");
   const Slot* const slot = &require_slot(name);
   require_unmerged(nullptr);
+  guard_.changed();
   if (active_ == slot) active_ = nullptr;
   std::erase_if(slots_, [slot](const auto& s) { return s.get() == slot; });
 }
@@ -309,7 +302,8 @@ std::vector<std::string> GPT2<T>::adapter_names() const {
 
 template <Scalar T>
 std::string GPT2<T>::active_adapter() const {
-  return active_ != nullptr && adapters_enabled_ ? active_->name : std::string();
+  const Slot* const slot = active_slot();
+  return slot == nullptr ? std::string() : slot->name;
 }
 
 template <Scalar T>
@@ -325,9 +319,9 @@ const Adapter<T>& GPT2<T>::adapter(std::string_view name) const {
 template <Scalar T>
 std::vector<Parameter<T>*> GPT2<T>::trainable_parameters() {
   require_unmerged(nullptr);
-  const bool adapted = active_ != nullptr && adapters_enabled_;
+  const Slot* const slot = active_slot();
   std::vector<Parameter<T>*> result =
-      adapted ? active_->adapter->parameters() : network_->parameters();
+      slot == nullptr ? network().parameters() : slot->adapter->parameters();
   std::erase_if(result, [](const Parameter<T>* p) { return !p->requires_grad(); });
   for (Parameter<T>* p : result) static_cast<void>(p->value());  // no longer packed
   return result;
@@ -344,7 +338,7 @@ Index GPT2<T>::trainable_parameter_count(std::string_view name) const {
 
 template <Scalar T>
 Index GPT2<T>::trainable_parameter_count() const {
-  if (active_ != nullptr && adapters_enabled_) return trainable_parameter_count(active_->name);
+  if (const Slot* const slot = active_slot()) return trainable_parameter_count(slot->name);
   Index count = 0;
   for (const Parameter<T>* p : parameters()) {
     if (p->requires_grad()) count += p->size();
@@ -369,7 +363,6 @@ Index GPT2<T>::trainable_parameter_count() const {
                                       const SaveAdapterOptions&) const;                           \
   template void GPT2<T>::save_adapter(std::string_view, AtomicFolder&, const SaveAdapterOptions&) \
       const;                                                                                      \
-  template void GPT2<T>::require_not_held(std::string_view) const;                                \
   template void GPT2<T>::enable_adapters(bool);                                                   \
   template void GPT2<T>::delete_adapter(std::string_view);                                        \
   template void GPT2<T>::set_adapter(std::string_view);                                           \

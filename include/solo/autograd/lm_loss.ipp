@@ -94,9 +94,11 @@ Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args) {
                        head.rows);
     }
   }
-  if (!(is_finite(args.normalizer) && args.normalizer >= 0.0)) {
-    fail<ConfigError>("config.range", "normalizer: expected a finite number of at least 0, found ",
-                      args.normalizer);
+  constexpr double kLeastNormalizer = 1e-12;  // what is divided by less overflows sooner or later
+  if (!(is_finite(args.normalizer) &&
+        (args.normalizer == 0.0 || args.normalizer >= kLeastNormalizer))) {
+    fail<ConfigError>("config.range", "normalizer: expected 0 or a finite number of at least ",
+                      kLeastNormalizer, ", found ", args.normalizer);
   }
   const bool head_trains = args.head->requires_grad();
   const TableRows<T>* const rows = args.rows == nullptr || args.rows->empty() ? nullptr : args.rows;

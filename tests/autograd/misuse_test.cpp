@@ -86,3 +86,19 @@ TEST_CASE("a gradient put in place has the parameter's shape", "[autograd]") {
   a.drop_grad();
   CHECK(a.grad().size() == 6);
 }
+
+TEST_CASE("a value put in place has the parameter's shape", "[autograd]") {
+  Tape<float> tape;
+  tape.begin({});
+  const std::vector<float> ones(4, 1.0F);
+  const Var<float> x = tape.copy({ones.data(), 2, 2});
+  Parameter<float> a("a", {2});
+  for (const std::vector<Index>& shape : {std::vector<Index>{1}, {0}, {3}}) {
+    a.value() = Tensor<float>(shape);
+    check_throws<ShapeError>([&] { return mul(tape, x, a); }, "shape.mismatch", {"value of a"});
+    check_throws<ShapeError>([&] { return norm<float>(tape, x, {.weight = &a}); }, "shape.mismatch",
+                             {"value of a"});
+  }
+  a.value() = Tensor<float>({2});
+  CHECK(mul(tape, x, a).cols() == 2);
+}

@@ -198,6 +198,18 @@ TEST_CASE("options, formats and kinds of file") {
                               "io.open", {"none.txt"});
 }
 
+TEST_CASE("options of data have values of their enumerations") {
+  const auto refused = [](const DatasetOptions& options, const std::string& name) {
+    check_throws<ConfigError>(
+        [&] {
+          return Dataset::from_pairs({{"a", "b"}}, tiny(), options);
+        },
+        "config.value", {name, "77"});
+  };
+  refused({.format = static_cast<solo::DataFormat>(77)}, "format");
+  refused({.separator = static_cast<solo::Separator>(77)}, "separator");
+}
+
 TEST_CASE("a tokenizer without an end of text makes no sequences") {
   const solo::test::TempDir dir;
   const auto source = solo::test::golden_dir() / "text" / "tiny-bpe";

@@ -195,6 +195,16 @@ TEST_CASE("the bootstrap: intervals hold the score, equal systems differ by noth
                             "config.range", "samples");
   check_throws<ConfigError>([&] { (void)confidence_intervals(better, {.level = 1.0}); },
                             "config.range", "level");
+  for (const Index samples : {Index{1'000'001}, Index{1} << 40}) {
+    check_throws<ConfigError>([&] { (void)confidence_intervals(better, {.samples = samples}); },
+                              "config.range", "samples");
+  }
+  const SampleScore zero = [](std::span<const Index>) { return 0.0; };
+  check_throws<ConfigError>([&] { (void)confidence_interval(Index{1} << 40, zero); },
+                            "config.range", "instances");
+  check_throws<ConfigError>([&] { (void)confidence_interval(2, {}); }, "config.value", "score");
+  check_throws<ConfigError>([&] { (void)paired_bootstrap(2, SampleScore()); }, "config.value",
+                            "score");
   check_throws<ConfigError>([&] { (void)paired_bootstrap({}, std::span(&worse, 1)); },
                             "metrics.sample", "no evaluations");
   const TextEvaluation small{std::span(references).first(1), std::span(good).first(1)};

@@ -162,6 +162,22 @@ TEST_CASE("outputs of a pass have the sizes it writes", "[misuse]") {
         },
         "shape.mismatch", {"3 x 64", std::to_string(rows)});
   }
+  using View = MatrixView<float>;
+  for (const View& bad : {View(nullptr, 3, 64), View(memory.data(), 3, 64, 0),
+                          View(memory.data(), 3, 64, 63), View(memory.data(), 3, 64, -64)}) {
+    check_throws<ShapeError>(
+        [&] {
+          model.write_logits(std::vector<int>{1, 2, 3}, bad);
+          return 0;
+        },
+        "shape.view", {"write_logits"});
+  }
+  check_throws<ConfigError>(
+      [&] {
+        model.save_pretrained("nothing-is-made", {.dtype = static_cast<DType>(99)});
+        return 0;
+      },
+      "config.value", {"dtype", "99"});
   check_throws<ConfigError>(
       [&] {
         model.observe_links(one({1}), {});
@@ -192,6 +208,10 @@ TEST_CASE("options of a loss are numbers in their ranges", "[misuse]") {
     check_throws<ConfigError>(loss({.homotopy = bad}), "config.range", {"homotopy"});
     check_throws<ConfigError>(loss({.label_smoothing = bad}), "config.range", {"label_smoothing"});
   }
+  for (const double bad : {1e-320, 1e-13, std::numeric_limits<double>::min()}) {
+    check_throws<ConfigError>(loss({.normalizer = bad}), "config.range", {"normalizer"});
+  }
+  CHECK(loss({.normalizer = 1e-12})() == 1);
   CHECK(loss({})() == 1);
 }
 

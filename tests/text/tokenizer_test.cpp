@@ -190,3 +190,27 @@ TEST_CASE("equal tokenizers have equal fingerprints, others do not") {
   CHECK_FALSE(other == tokenizer);
   CHECK(other.fingerprint() != tokenizer.fingerprint());
 }
+
+TEST_CASE("a tokenizer that has been moved from is empty") {
+  Tokenizer tokenizer = tiny();
+  const Tokenizer owner = std::move(tokenizer);
+  const solo::test::TempDir dir;
+  owner.save_pretrained(dir.path());
+  const auto id = [](const auto& call) {
+    try {
+      call();
+    } catch (const solo::ConfigError& error) {
+      return std::string(error.id());
+    }
+    return std::string("no error");
+  };
+  CHECK(id([&] { (void)tokenizer.encode("abc"); }) == "tokenizer.moved");
+  CHECK(id([&] { (void)tokenizer.add_tokens({"zz"}); }) == "tokenizer.moved");
+  CHECK(id([&] { tokenizer.save_pretrained(dir.path()); }) == "tokenizer.moved");
+  CHECK(id([&] { (void)tokenizer.token(0); }) == "tokenizer.id");
+  CHECK(tokenizer.vocab_size() == 0);
+  CHECK(tokenizer.decode(std::vector<int>{97}).empty());
+  CHECK(Tokenizer::from_pretrained(dir.path()) == owner);
+  tokenizer = owner;
+  CHECK(tokenizer.encode("abc") == owner.encode("abc"));
+}

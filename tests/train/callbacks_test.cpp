@@ -5,8 +5,10 @@
 #include "support/catch.hpp"
 #include "train/tiny.hpp"
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 
 using solo::test::all_values;
@@ -191,4 +193,45 @@ TEST_CASE("a callback cannot change the adapters of the training", "[train]") {
   CHECK(model.active_adapter() == "a");
   model.delete_adapter("a");  // afterwards they may
   model.set_adapter("b");
+}
+
+TEST_CASE("callbacks are functions, and come before the training", "[train]") {
+  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  model.add_adapter("a", solo::LoraConfig{.r = 1});
+  solo::Trainer trainer(model, {.max_steps = 3, .batch_size = 4});
+  const auto refused = [](const auto& call) {
+    try {
+      call();
+    } catch (const solo::ConfigError& error) {
+      return std::string(error.id());
+    }
+    return std::string("no error");
+  };
+  using solo::StepInfo;
+  CHECK(refused([&] { trainer.on_step(std::function<void(const StepInfo&)>()); }) ==
+        "config.value");
+  CHECK(refused([&] { trainer.on_step(std::function<bool(const StepInfo&)>()); }) ==
+        "config.value");
+  void (*none)(const solo::LogEntry&) = nullptr;
+  CHECK(refused([&] { trainer.on_log(none); }) == "config.value");
+  CHECK(refused([&] { trainer.on_save(std::function<void(solo::AtomicFolder&)>()); }) ==
+        "config.value");
+  const solo::Dataset data = tiny_data();
+  std::vector<std::string> ids;
+  const auto add = [&] { trainer.on_step([](const StepInfo&) {}); };
+  const auto again = [&] { trainer.train(data); };
+  const auto nested = [&] { solo::Trainer(model, {.max_steps = 1}).train(data); };
+  const auto moved = [&] { const solo::GPT2<float> taken = std::move(model); };
+  const auto replaced = [&] { model = solo::GPT2<float>(tiny_config(), {.threads = 1}); };
+  const auto resized = [&] { model.resize_token_embeddings(40); };
+  trainer.on_step([&](const StepInfo& info) {
+    if (info.step != 2) return;
+    ids = {refused(add),   refused(again),    refused(nested),
+           refused(moved), refused(replaced), refused(resized)};
+  });
+  CHECK(trainer.train(data).steps == 3);
+  CHECK(ids == std::vector<std::string>{"train.running", "train.running", "adapter.held",
+                                        "adapter.held", "adapter.held", "adapter.held"});
+  add();
+  CHECK(trainer.train(data).steps == 3);
 }

@@ -244,6 +244,7 @@ TEST_CASE("A prefix cache that cannot be is refused", "[prefix]") {
       "train.options", {"shuffle_by_context"});
   bad({.prefix_cache = {.mode = PrefixCacheMode::file}}, "train.options", "path");
   bad({.prefix_cache = {.file = "x"}}, "train.options", "path");
+  bad({.prefix_cache = {.mode = static_cast<PrefixCacheMode>(9)}}, "config.value", "9");
   bad({.prefix_cache = {.max_bytes = 0}}, "config.range", "max_bytes");
   bad({.prefix_cache = {.dtype = DType::float16}}, "config.range", "float16");
   CHECK(!std::filesystem::exists(cache.file));
@@ -267,6 +268,24 @@ TEST_CASE("A prefix cache that cannot be is refused", "[prefix]") {
   unknown.segment_examples.assign(batch.segments.size(), 14);
   check_throws<ShapeError>([&] { (void)model.loss(tape, unknown, {}, &source); },
                            "prefix_cache.batch", {"segment 0"});
+  const Index rows = batch.rows();
+  std::vector<float> memory(static_cast<std::size_t>(rows) * 8);
+  const MatrixView<float> good(memory.data(), rows, 8);
+  for (const std::vector<MatrixView<float>>& outputs : {std::vector<MatrixView<float>>{},
+                                                        {good},
+                                                        {good, good, good},
+                                                        {good, {memory.data(), rows - 1, 8}},
+                                                        {good, {memory.data(), rows, 7}}}) {
+    check_throws<ShapeError>([&] { source.fill(batch, outputs); }, "shape.mismatch", {"fill"});
+  }
+  for (const MatrixView<float>& output :
+       {MatrixView<float>(nullptr, rows, 8), MatrixView<float>(memory.data(), rows, 8, 7)}) {
+    check_throws<ShapeError>(
+        [&] {
+          source.fill(batch, std::vector{good, output});
+        },
+        "shape.view", {"fill"});
+  }
   model.add_adapter("b", SoloConfig{.r = 3, .stride = 1});
   check_throws<ConfigError>([&] { (void)model.loss(tape, batch, {}, &source); }, "prefix.other",
                             {"2 blocks, outputs 1 2", "4 blocks, outputs 2 4"});

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <solo/optim/clip.hpp>
+
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 #include "train/tiny.hpp"
@@ -223,4 +225,15 @@ TEST_CASE("an output folder that cannot be made stops before the first update", 
   solo::Trainer trainer(model, {.output_dir = dir.path() / "file", .max_steps = 3});
   CHECK(error_of<solo::IoError>([&] { trainer.train(tiny_data()); }) != "no error");
   CHECK(all_values(model) == before);
+}
+
+TEST_CASE("options of a training have values of their enumerations", "[train]") {
+  const auto starts = [](const solo::TrainerOptions& options, const std::string& text) {
+    CHECK(option_error(options) ==
+          "config.value: " + text + ": expected one of its values, found the number 77");
+  };
+  starts({.recipe = static_cast<solo::Recipe>(77)}, "recipe");
+  starts({.optimizer = static_cast<solo::AdamWVariant>(77)}, "optimizer");
+  starts({.lr_scheduler = static_cast<solo::LrScheduler>(77)}, "lr_scheduler");
+  starts({.prefix_cache = {.mode = static_cast<solo::PrefixCacheMode>(77)}}, "prefix_cache: mode");
 }

@@ -150,6 +150,7 @@ void GPT2<T>::tie_head() {
 
 template <Scalar T>
 void GPT2<T>::restore_base(Slot& slot) {
+  guard_.changed();
   detail::restore(slot.unmerged);
   slot.merged = false;
   if (std::exchange(slot.untied, false)) tie_head();
@@ -188,6 +189,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
     restore_base(slot);
     throw;
   }
+  guard_.changed();
   ActiveHooks<T> hooks = std::exchange(slot.hooks, {});
   slot.unmerged = std::move(originals);
   slot.merged = true;

@@ -43,7 +43,7 @@ void GPT2<T>::require_unmerged(const Slot* allowed) const {
 
 template <Scalar T>
 const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice& choice) const {
-  const Slot* slot = adapters_enabled_ ? active_ : nullptr;
+  const Slot* slot = active_slot();
   if (choice.has_value()) slot = choice->empty() ? nullptr : &require_slot(*choice);
   require_unmerged(slot);
   return slot == nullptr ? no_hooks_ : slot->hooks;
@@ -52,7 +52,7 @@ const ActiveHooks<T>& GPT2<T>::hooks(const AdapterChoice& choice) const {
 template <Scalar T>
 void GPT2<T>::connect(Slot& slot) {
   Adapter<T>& adapter = *slot.adapter;
-  slot.hooks = detail::connected_hooks(adapter, network_->parameters(), config_);
+  slot.hooks = detail::connected_hooks(adapter, network().parameters(), config_);
 }
 
 template <Scalar T>
@@ -73,14 +73,6 @@ auto GPT2<T>::insert(const std::string& name, std::unique_ptr<Adapter<T>> adapte
   slots_.push_back(std::move(slot));
   freeze_base();
   return *slots_.back();
-}
-
-template <Scalar T>
-void GPT2<T>::require_not_held(std::string_view call) const {
-  if (holds_ == 0) return;
-  fail<ConfigError>("adapter.held", call,
-                    ": not while a training of this model runs (in a callback of it, say); "
-                    "EvalOptions::adapter scores with another adapter");
 }
 
 template <Scalar T>
@@ -143,6 +135,7 @@ void GPT2<T>::delete_adapter(std::string_view name) {
   require_not_held("delete_adapter");
   const Slot* const slot = &require_slot(name);
   require_unmerged(nullptr);
+  guard_.changed();
   if (active_ == slot) active_ = nullptr;
   std::erase_if(slots_, [slot](const auto& s) { return s.get() == slot; });
 }
@@ -164,7 +157,8 @@ std::vector<std::string> GPT2<T>::adapter_names() const {
 
 template <Scalar T>
 std::string GPT2<T>::active_adapter() const {
-  return active_ != nullptr && adapters_enabled_ ? active_->name : std::string();
+  const Slot* const slot = active_slot();
+  return slot == nullptr ? std::string() : slot->name;
 }
 
 template <Scalar T>
@@ -180,9 +174,9 @@ const Adapter<T>& GPT2<T>::adapter(std::string_view name) const {
 template <Scalar T>
 std::vector<Parameter<T>*> GPT2<T>::trainable_parameters() {
   require_unmerged(nullptr);
-  const bool adapted = active_ != nullptr && adapters_enabled_;
+  const Slot* const slot = active_slot();
   std::vector<Parameter<T>*> result =
-      adapted ? active_->adapter->parameters() : network_->parameters();
+      slot == nullptr ? network().parameters() : slot->adapter->parameters();
   std::erase_if(result, [](const Parameter<T>* p) { return !p->requires_grad(); });
   for (Parameter<T>* p : result) static_cast<void>(p->value());  // no longer packed
   return result;
@@ -199,7 +193,7 @@ Index GPT2<T>::trainable_parameter_count(std::string_view name) const {
 
 template <Scalar T>
 Index GPT2<T>::trainable_parameter_count() const {
-  if (active_ != nullptr && adapters_enabled_) return trainable_parameter_count(active_->name);
+  if (const Slot* const slot = active_slot()) return trainable_parameter_count(slot->name);
   Index count = 0;
   for (const Parameter<T>* p : parameters()) {
     if (p->requires_grad()) count += p->size();
@@ -224,7 +218,6 @@ Index GPT2<T>::trainable_parameter_count() const {
                                       const SaveAdapterOptions&) const;                           \
   template void GPT2<T>::save_adapter(std::string_view, AtomicFolder&, const SaveAdapterOptions&) \
       const;                                                                                      \
-  template void GPT2<T>::require_not_held(std::string_view) const;                                \
   template void GPT2<T>::enable_adapters(bool);                                                   \
   template void GPT2<T>::delete_adapter(std::string_view);                                        \
   template void GPT2<T>::set_adapter(std::string_view);                                           \

@@ -29,9 +29,14 @@ inline void require_dropout(double p, std::string_view operation) {
   fail<ConfigError>("config.range", operation, ": dropout: expected 0 <= p < 1, found ", p);
 }
 
-/// ShapeError unless a parameter has `expected` elements.
+/// ShapeError unless a parameter that is never packed has `expected` elements, and so has the
+/// tensor that a caller may have put in place of its value.
 template <Scalar T>
 void require_size(const Parameter<T>& p, Index expected, std::string_view operation) {
+  if (p.size() == expected && p.value().size() != expected) {
+    fail<ShapeError>("shape.mismatch", operation, ": the value of ", p.name(), ": expected ",
+                     to_string(p.shape()), ", found ", to_string(p.value().shape()));
+  }
   if (p.size() != expected) {
     fail<ShapeError>("shape.mismatch", operation, ": ", p.name(), " has shape ",
                      to_string(p.shape()), ", expected ", expected, " elements");

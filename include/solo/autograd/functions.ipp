@@ -3,6 +3,7 @@
 
 #include <solo/autograd/function_support.hpp>
 #include <solo/autograd/functions.hpp>
+#include <solo/core/known_value.hpp>
 #include <solo/ops/elementwise.hpp>
 #include <solo/ops/embedding.hpp>
 #include <solo/ops/linear.hpp>
@@ -93,6 +94,10 @@ template <Scalar T>
 Var<T> norm(Tape<T>& tape, Var<T> x, const NormArgs<T>& args) {
   Parameter<T>* const weight = args.weight;
   Parameter<T>* const bias = args.bias;
+  if (!(is_finite(args.eps) && args.eps >= 0.0)) {
+    fail<ConfigError>("config.range", "norm: eps: expected a finite number of at least 0, found ",
+                      args.eps);
+  }
   if (weight != nullptr) detail::require_size(*weight, x.cols(), "norm");
   if (bias != nullptr) detail::require_size(*bias, x.cols(), "norm");
   const bool needed =
@@ -158,6 +163,7 @@ Var<T> attention(Tape<T>& tape, Var<T> qkv, const AttentionArgs<T>& args) {
 
 template <Scalar T>
 Var<T> activation(Tape<T>& tape, Var<T> x, Activation f) {
+  detail::require_known("activation", f, Activation::sigmoid);
   const bool needed = tape.needs(x.requires_grad());
   const Var<T> y = tape.create(x.rows(), x.cols(), needed);
   ops::activation_forward<T>(tape.pool(), f, x.value(), y.value());
@@ -296,6 +302,7 @@ Var<T> weighted_sum(Tape<T>& tape, Var<T> x, ConstMatrixView<T> w) {
     fail<ShapeError>("shape.mismatch", "weighted_sum: ", x.rows(), " x ", x.cols(), " values, ",
                      w.rows, " x ", w.cols, " weights");
   }
+  detail::require_memory("weighted_sum", w);
   const bool needed = tape.needs(x.requires_grad());
   const Var<T> y = tape.create(1, 1, needed);
   double sum = 0.0;

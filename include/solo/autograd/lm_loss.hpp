@@ -50,7 +50,8 @@ void lm_logits(Tape<T>& tape, ConstMatrixView<T> h, const LmHead<T>& head, Matri
 /// Σ_rows loss(logits, target) / normalizer as a (1, 1) matrix, losses as ops::CrossEntropy
 /// defines them. h: (rows, C). Works on chunks of rows: the [rows, vocabulary] logits never exist
 /// whole. Throws ShapeError ("ids.range") for a target beyond the vocabulary, ConfigError
-/// ("config.range") for a normalizer below 0 or not finite.
+/// ("config.range") for a normalizer that is neither 0 nor a number from
+/// 1e-12 on.
 template <Scalar T>
 [[nodiscard]] Var<T> lm_loss(Tape<T>& tape, Var<T> h, const LmLossArgs<T>& args);
 

@@ -188,9 +188,11 @@ void check_lm_loss(Var<T> h, const LmLossArgs<T>& args) {
                        head.rows);
     }
   }
-  if (!(is_finite(args.normalizer) && args.normalizer >= 0.0)) {
-    fail<ConfigError>("config.range", "normalizer: expected a finite number of at least 0, found ",
-                      args.normalizer);
+  constexpr double kLeastNormalizer = 1e-12;  // what is divided by less overflows sooner or later
+  if (!(is_finite(args.normalizer) &&
+        (args.normalizer == 0.0 || args.normalizer >= kLeastNormalizer))) {
+    fail<ConfigError>("config.range", "normalizer: expected 0 or a finite number of at least ",
+                      kLeastNormalizer, ", found ", args.normalizer);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <solo/kernels/gemm.hpp>
 #include <solo/kernels/packed_matrix.hpp>
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,6 +19,26 @@ namespace solo::inline SOLO_ABI {
 /// How a matrix is packed for products: not at all; as it is, x · W; or transposed, as the tables
 /// of token embeddings are, x · Wᵀ.
 enum class PackOrder { none, plain, transposed };
+
+namespace detail {
+
+/// Tells others whether its owner still exists. What is copied or moved is another object.
+class Liveness {
+ public:
+  Liveness() = default;
+  Liveness(const Liveness& /*other*/) noexcept {}
+  Liveness& operator=(const Liveness& /*other*/) noexcept { return *this; }
+  ~Liveness() = default;
+  [[nodiscard]] std::weak_ptr<const void> watch() {
+    if (mark_ == nullptr) mark_ = std::make_shared<char>();
+    return mark_;
+  }
+
+ private:
+  std::shared_ptr<const void> mark_;
+};
+
+}  // namespace detail
 
 /// Value, gradient and a flag whether it trains. A matrix that does not train may be kept packed,
 /// in the order in which the products stream it (PackedMatrix), in full or as bfloat16 (half the
@@ -55,9 +76,15 @@ class Parameter {
     return value_;
   }
 
-  /// The gradient, zeros of the value's shape on first use.
+  /// The gradient, zeros of the value's shape on first use. Throws ShapeError ("shape.mismatch")
+  /// when one of another shape was put in its place.
   [[nodiscard]] Tensor<T>& grad() {
     if (grad_.empty()) grad_ = Tensor<T>(shape_);
+    if (grad_.shape() != shape_) {
+      fail<ShapeError>("shape.mismatch", "the gradient of ", name_, ": expected ",
+                       to_string(shape_), ", found ", to_string(grad_.shape()),
+                       " (drop_grad() takes it away)");
+    }
     return grad_;
   }
   [[nodiscard]] bool has_grad() const noexcept { return !grad_.empty(); }
@@ -123,6 +150,9 @@ class Parameter {
   [[nodiscard]] int id() const noexcept { return id_; }
   void set_id(int id) noexcept { id_ = id; }
 
+  /// Expires with this parameter.
+  [[nodiscard]] std::weak_ptr<const void> watch() { return liveness_.watch(); }
+
  private:
   void require_full() const {
     if (is_bfloat16()) {
@@ -149,6 +179,7 @@ class Parameter {
   Tensor<T> grad_;
   bool requires_grad_ = true;
   int id_ = -1;
+  detail::Liveness liveness_;
 };
 
 }  // namespace solo::inline SOLO_ABI

@@ -8,10 +8,12 @@
 #include <solo/core/rng.hpp>
 #include <solo/core/view.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
@@ -50,8 +52,13 @@ class Var {
     if (data().value == nullptr) fail<ConfigError>("tape.released", "a released Var was read");
     return {data_->value, data_->rows, data_->cols};
   }
-  /// The only element of a (1, 1) matrix, such as a loss.
-  [[nodiscard]] T item() const { return *value().data; }
+  /// The only element of a (1, 1) matrix, such as a loss. Throws ShapeError for another shape.
+  [[nodiscard]] T item() const {
+    if (rows() != 1 || cols() != 1) {
+      fail<ShapeError>("shape.mismatch", "item: expected 1 x 1, found ", rows(), " x ", cols());
+    }
+    return *value().data;
+  }
   explicit operator bool() const noexcept { return data_ != nullptr; }
   /// True if both name the same matrix.
   bool operator==(const Var&) const = default;
@@ -112,7 +119,8 @@ class Tape {
 
   /// A new matrix, uninitialised.
   [[nodiscard]] Var<T> create(Index rows, Index cols, bool requires_grad);
-  /// A new matrix that copies `source`; no gradient flows into it unless asked.
+  /// A new matrix that copies `source`; no gradient flows into it unless asked. Throws ShapeError
+  /// ("shape.view") for rows that overlap or lie nowhere.
   [[nodiscard]] Var<T> copy(ConstMatrixView<T> source, bool requires_grad = false);
   /// Whether an operation on these inputs must be recorded.
   [[nodiscard]] bool needs(bool any_input_requires_grad) const noexcept {
@@ -196,9 +204,17 @@ class Tape {
     arena(in_segment_).release(pointer, checked_product(count, sizeof(U)));
   }
 
+  /// For the owner of what is recorded, in a pass: backward() throws when the number has changed.
+  void depend_on(std::shared_ptr<const std::atomic<std::uint64_t>> changes) {
+    changes_ = std::move(changes);
+    changes_then_ = *changes_;
+  }
   /// Runs the recorded operations backwards from the (1, 1) matrix `loss`, adding to the gradients
-  /// of the parameters, and empties the tape; its memory stays. Throws ShapeError ("tape.loss") for
-  /// another shape. If an operation throws, the tape is emptied and the gradients are part-way.
+  /// of the parameters, and empties the tape; its memory stays. Throws before it has run any:
+  /// ShapeError ("tape.loss") for another shape, ConfigError "tape.other" for what this pass has
+  /// not recorded, "tape.changed" when the model has since been changed, moved or destroyed. (That
+  /// parameters used without a model still exist is for the caller to see to.) If an operation
+  /// throws, the tape is emptied and the gradients are part-way.
   void backward(Var<T> loss);
   /// Forgets everything recorded; the memory stays.
   void clear() noexcept;
@@ -238,6 +254,7 @@ class Tape {
   [[nodiscard]] Arena& arena(bool segment) noexcept { return segment ? segment_arena_ : arena_; }
   [[nodiscard]] T* take(const detail::VarData<T>& x);
   void give_back(const detail::VarData<T>& x, T*& memory);
+  void require_recorded(Var<T> loss) const;
   /// Runs the steps from the last one down to number `first` and drops them.
   void run_down_to(std::size_t first);
   /// The segment's result outside of it; everything else of it is forgotten.
@@ -252,6 +269,8 @@ class Tape {
   Arena segment_arena_;  // of the checkpointed segment that runs
   bool in_segment_ = false;
   std::vector<Node> nodes_;
+  std::shared_ptr<const std::atomic<std::uint64_t>> changes_;  // may be null
+  std::uint64_t changes_then_ = 0;
 };
 
 }  // namespace solo::inline SOLO_ABI

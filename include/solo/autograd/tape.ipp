@@ -37,6 +37,7 @@ Var<T> Tape<T>::create(Index rows, Index cols, bool requires_grad) {
 
 template <Scalar T>
 Var<T> Tape<T>::copy(ConstMatrixView<T> source, bool requires_grad) {
+  detail::require_memory("copy", source);
   const Var<T> result = create(source.rows, source.cols, requires_grad);
   const MatrixView<T> target = result.value();
   for (Index i = 0; i < source.rows; ++i) {
@@ -109,8 +110,24 @@ void Tape<T>::backward(Var<T> loss) {
   if (!loss || loss.rows() != 1 || loss.cols() != 1) {
     fail<ShapeError>("tape.loss", "backward: expected a loss of shape (1, 1)");
   }
+  require_recorded(loss);
   *grad(loss).data = T{1};
   run_down_to(0);
+}
+
+template <Scalar T>
+void Tape<T>::require_recorded(Var<T> loss) const {
+  if (changes_ != nullptr && *changes_ != changes_then_) {
+    fail<ConfigError>("tape.changed",
+                      "backward: the model was changed, moved or destroyed after its loss (an "
+                      "adapter deleted or merged, say)");
+  }
+  if (!loss.requires_grad()) return;  // nothing that trains feeds it
+  const bool recorded = std::any_of(nodes_.rbegin(), nodes_.rend(),
+                                    [loss](const Node& node) { return node.output == loss; });
+  if (recorded) return;
+  fail<ConfigError>("tape.other",
+                    "backward: this tape has not recorded the loss, or was emptied since");
 }
 
 template <Scalar T>
@@ -151,6 +168,7 @@ template <Scalar T>
 void Tape<T>::clear() noexcept {
   row_numbers_ = {};
   nodes_.clear();
+  changes_ = nullptr;
   in_segment_ = false;
   arena_.reset();
   segment_arena_.reset();

@@ -9,6 +9,7 @@
 #include <solo/core/config.hpp>
 #include <solo/core/eigen.hpp>
 #include <solo/core/error.hpp>
+#include <solo/core/known_value.hpp>
 #include <solo/core/mersenne_twister.hpp>
 #include <solo/core/parallel.hpp>
 #include <solo/core/rng.hpp>

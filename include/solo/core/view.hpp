@@ -3,10 +3,12 @@
 /// Non-owning views. Operations and kernels see nothing else.
 #pragma once
 
+#include <solo/core/error.hpp>
 #include <solo/core/scalar.hpp>
 
 #include <concepts>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 namespace solo::inline SOLO_ABI {
@@ -42,5 +44,30 @@ struct MatrixView {
 
 template <class T>
 using ConstMatrixView = MatrixView<const T>;
+
+namespace detail {
+
+/// ShapeError ("shape.view") for a view whose elements lie nowhere, or in rows that overlap.
+template <class T>
+void require_memory(std::string_view call, const MatrixView<T>& view) {
+  if (view.rows <= 0 || view.cols <= 0) return;
+  if (view.data == nullptr) fail<ShapeError>("shape.view", call, ": the matrix has no memory");
+  if (view.rows > 1 && view.stride < view.cols) {
+    fail<ShapeError>("shape.view", call, ": rows of ", view.cols, " elements overlap, stride ",
+                     view.stride);
+  }
+}
+
+/// The same, and ShapeError ("shape.mismatch") for a view of another size.
+template <class T>
+void require_view(std::string_view call, const MatrixView<T>& view, Index rows, Index cols) {
+  if (view.rows != rows || view.cols != cols) {
+    fail<ShapeError>("shape.mismatch", call, ": expected ", rows, " x ", cols, ", found ",
+                     view.rows, " x ", view.cols);
+  }
+  require_memory(call, view);
+}
+
+}  // namespace detail
 
 }  // namespace solo::inline SOLO_ABI

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/core/known_value.hpp>
 #include <solo/data/dataset_builder.hpp>
 #include <solo/data/prompt_ids.hpp>
 #include <solo/text/tokenizer.hpp>
@@ -22,6 +23,8 @@ SOLO_INLINE DatasetBuilder::DatasetBuilder(const Tokenizer* tokenizer,
                         ", found ", value);
     }
   };
+  require_known("format", options.format, DataFormat::text);
+  require_known("separator", options.separator, Separator::none);
   check("max_length", options.max_length);
   check("n_positions", options.n_positions);
   check("vocab_size", options.vocab_size);

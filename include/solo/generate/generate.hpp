@@ -32,7 +32,7 @@ namespace solo::inline SOLO_ABI {
 /// "ids.range") for a prompt that is empty, too long or has ids beyond the vocabulary, ConfigError
 /// for options out of range or that exclude each other (see detail::decoding_rules),
 /// "generate.length" if max_length leaves a prompt no new token, NumericError ("numeric.logits") if
-/// a logit is NaN.
+/// a logit is NaN. While it runs the model's adapters are held (GPT2::hold_adapters).
 template <Scalar T>
 [[nodiscard]] std::vector<GeneratedSequence> generate_sequences(
     const GPT2<T>& model, std::span<const std::vector<int>> prompts,

@@ -173,6 +173,7 @@ template <Scalar T>
 std::vector<GeneratedSequence> generate_sequences(const GPT2<T>& model,
                                                   std::span<const std::vector<int>> prompts,
                                                   const GenerateOptions& options) {
+  const AdapterHold hold = model.hold_adapters();  // also from on_token
   const Index vocab_size = model.config().vocab_size;
   const detail::DecodingRules rules = detail::with_end_tokens(
       detail::decoding_rules(options, model.generation_config()),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/known_value.hpp>
 #include <solo/generate/options.hpp>
 
 #include <algorithm>
@@ -47,6 +48,8 @@ SOLO_INLINE void check_sampling(const DecodingRules& r) {
 SOLO_INLINE void check_ranges(const GenerateOptions& options, const DecodingRules& r) {
   constexpr std::string_view kCount = "1 to 1024";
   static_assert(kMaxSequences == 1024);
+  require_known("beam_style", r.beam_style, BeamStyle::lora);
+  require_known("early_stopping", r.early_stopping, EarlyStopping::never);
   check_lengths(r);
   require_option(options.batch_size >= 1, "batch_size", "at least 1", options.batch_size);
   require_option(r.num_beams >= 1 && r.num_beams <= kMaxSequences, "num_beams", kCount,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <solo/core/error.hpp>
+#include <solo/core/known_value.hpp>
 #include <solo/io/checksum.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/finite.hpp>
@@ -131,6 +132,7 @@ SOLO_INLINE void write_safetensors(const std::filesystem::path& path,
 SOLO_INLINE void write_safetensors(AtomicFile& file, std::span<const TensorRef> tensors,
                                    const SafetensorsWriteOptions& options) {
   const std::string where = display_name(file.target());
+  detail::require_known("dtype", options.dtype, DType::bfloat16);
   const auto dtype_of = [&](const TensorRef& tensor) {
     return tensor.dtype.value_or(options.dtype);
   };

@@ -13,7 +13,7 @@
 namespace solo::inline SOLO_ABI {
 
 struct BootstrapOptions {
-  Index samples = 1000;
+  Index samples = 1000;  ///< at most a million
   std::uint64_t seed = 12345;
   double level = 0.95;  ///< of the intervals
 };
@@ -47,7 +47,8 @@ struct PairedComparison {
 using SampleScore = std::function<double(std::span<const Index> sample)>;
 
 /// The percentile interval of any score of `instances` instances. Throws ConfigError
-/// "metrics.sample" for less than one instance, "config.range" for options out of range.
+/// "metrics.sample" for less than one instance, "config.range" for more than 2^28 and for options
+/// out of range, "config.value" for an empty score.
 [[nodiscard]] Interval confidence_interval(Index instances, const SampleScore& score,
                                            const BootstrapOptions& options = {});
 

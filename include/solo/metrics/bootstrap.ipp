@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <solo/core/checked_index.hpp>
 #include <solo/core/error.hpp>
 #include <solo/core/rng.hpp>
 #include <solo/metrics/bootstrap.hpp>
@@ -14,16 +13,27 @@
 namespace solo::inline SOLO_ABI {
 namespace detail {
 
+inline constexpr Index kMaxInstances = Index{1} << 28;
+inline constexpr Index kMaxSamples = 1'000'000;
+
 SOLO_INLINE void check_bootstrap(Index instances, const BootstrapOptions& options) {
   if (instances < 1) fail<ConfigError>("metrics.sample", "there are no instances to draw from");
-  if (options.samples < 1) {
-    fail<ConfigError>("config.range", "samples: expected 1 or more, found ", options.samples);
+  if (instances > kMaxInstances) {
+    fail<ConfigError>("config.range", "instances: expected 1 to ", kMaxInstances, ", found ",
+                      instances);
   }
-  static_cast<void>(checked_product(instances, static_cast<Index>(sizeof(Index))));
+  if (options.samples < 1 || options.samples > kMaxSamples) {
+    fail<ConfigError>("config.range", "samples: expected 1 to ", kMaxSamples, ", found ",
+                      options.samples);
+  }
   if (!(options.level > 0.0 && options.level < 1.0)) {
     fail<ConfigError>("config.range", "level: expected a number between 0 and 1, found ",
                       options.level);
   }
+}
+
+inline void check_score(const SampleScore& score) {
+  if (!score) fail<ConfigError>("config.value", "the score of a sample is empty");
 }
 
 /// Calls use(sample) for each sample: as many instances as there are, drawn with replacement.
@@ -127,6 +137,7 @@ SOLO_INLINE void append(ScoreColumns& columns, const TextScores& s) {
 SOLO_INLINE Interval confidence_interval(Index instances, const SampleScore& score,
                                          const BootstrapOptions& options) {
   detail::check_bootstrap(instances, options);
+  detail::check_score(score);
   std::vector<double> values = detail::sampled(instances, score, options);
   return detail::interval_of(values, options.level);
 }
@@ -134,6 +145,7 @@ SOLO_INLINE Interval confidence_interval(Index instances, const SampleScore& sco
 SOLO_INLINE PairedComparison paired_bootstrap(Index instances, const SampleScore& difference,
                                               const BootstrapOptions& options) {
   detail::check_bootstrap(instances, options);
+  detail::check_score(difference);
   std::vector<double> values = detail::sampled(instances, difference, options);
   return detail::comparison_of(difference(detail::each_once(instances)), values, options.level);
 }

@@ -9,6 +9,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace solo::inline SOLO_ABI {
@@ -43,5 +44,21 @@ class PrefixSource {
   /// Fills one matrix (rows, n_embd) for each of prefix().outputs, links that end there left out.
   virtual void fill(const Batch& batch, std::span<const MatrixView<T>> outputs) = 0;
 };
+
+namespace detail {
+
+/// ShapeError ("shape.mismatch", "shape.view") unless each output of the prefix has its (rows,
+/// width) matrix.
+template <Scalar T>
+void require_outputs(std::string_view call, std::span<const MatrixView<T>> outputs,
+                     const FrozenPrefix& prefix, Index rows, Index width) {
+  if (outputs.size() != prefix.outputs.size()) {
+    fail<ShapeError>("shape.mismatch", call, ": expected ", prefix.outputs.size(),
+                     " matrices, found ", outputs.size());
+  }
+  for (const MatrixView<T>& output : outputs) require_view(call, output, rows, width);
+}
+
+}  // namespace detail
 
 }  // namespace solo::inline SOLO_ABI

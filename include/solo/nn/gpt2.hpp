@@ -15,6 +15,7 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
+#include <solo/nn/model_guard.hpp>
 #include <solo/nn/network.hpp>
 
 #include <filesystem>
@@ -55,26 +56,15 @@ struct SaveAdapterOptions {
   std::map<std::string, std::string> metadata = {};  ///< of the tensors, beside "format"
 };
 
-/// While one lives, nobody changes which adapters its model has or uses: such calls throw.
-class AdapterHold {
- public:
-  explicit AdapterHold(int& count) noexcept : count_(count) { ++count_; }
-  AdapterHold(const AdapterHold&) = delete;
-  AdapterHold& operator=(const AdapterHold&) = delete;
-  ~AdapterHold() { --count_; }
-
- private:
-  int& count_;
-};
-
 /// Which adapter a pass uses: the active one (nothing said), the one of this name, or none ("").
 using AdapterChoice = std::optional<std::string>;
 
 /// Options of GPT2::loss.
 struct LossOptions {
   double label_smoothing = 0.0;
-  double normalizer = 0.0;  ///< the losses' sum is divided by it; 0: by the batch's scored tokens
-  bool training = true;     ///< dropout and gate schedules act
+  /// The losses' sum is divided by it, from 1e-12 on; 0: by the batch's scored tokens.
+  double normalizer = 0.0;
+  bool training = true;        ///< dropout and gate schedules act
   bool model_dropout = false;  ///< the base's own embd/attn/resid_pdrop act too
   double homotopy = 1.0;       ///< τ of a gate schedule
   /// Of each block and link only the input is kept; the backward pass computes the rest again, to
@@ -103,15 +93,18 @@ concept AdapterConfiguration = std::is_aggregate_v<Config>;
 
 /// A GPT-2 language model with its adapters. Const calls may run on many threads at once, each with
 /// an adapter of its own choice. Calls that are not (loss, adding, loading, switching, merging or
-/// deleting an adapter, moving) need the model for themselves.
+/// deleting an adapter, moving) need the model for themselves. A model that has been moved from is
+/// empty: what needs its weights throws ConfigError ("model.moved").
 template <Scalar T>
 class GPT2 {
  public:
   /// Random weights as transformers initialises them: N(0, 0.02), residual projections divided by
   /// √(2 · n_layer), biases 0, norms 1. Throws ConfigError for a bad configuration.
   explicit GPT2(const GPT2Config& config, const ModelOptions& options = {});
-  GPT2(GPT2&&) noexcept = default;
-  GPT2& operator=(GPT2&&) noexcept = default;
+  /// Both throw ConfigError ("adapter.held"), nothing moved, for a model that hold_adapters()
+  /// holds.
+  GPT2(GPT2&&) = default;
+  GPT2& operator=(GPT2&&) = default;
 
   /// Loads a Hugging Face folder: config.json and model.safetensors (or shards). Throws
   /// FormatError, ShapeError, NumericError or IoError naming file and tensor, ConfigError
@@ -181,9 +174,17 @@ class GPT2 {
   void set_adapter(std::string_view name);
   void disable_adapters() { enable_adapters(false); }
   void enable_adapters() { enable_adapters(true); }
-  /// For the time of a training: add, load, set, delete, enable, disable, merge and unmerge throw
-  /// ConfigError ("adapter.held"). The model must stay where it is.
-  [[nodiscard]] AdapterHold hold_adapters() noexcept { return AdapterHold(holds_); }
+  /// For the time of a generation, say: add, load, set, delete, enable, disable, merge, unmerge,
+  /// resize, a training and moving the model throw ConfigError ("adapter.held").
+  [[nodiscard]] AdapterHold hold_adapters() const {
+    static_cast<void>(network());
+    return guard_.hold();
+  }
+  /// The same for a training, which throws itself where the model is held already.
+  [[nodiscard]] AdapterHold hold_for_training() {
+    require_not_held("train");
+    return hold_adapters();
+  }
   [[nodiscard]] std::vector<std::string> adapter_names() const;
   /// The active adapter's name; empty if there is none or they are disabled.
   [[nodiscard]] std::string active_adapter() const;
@@ -245,7 +246,7 @@ class GPT2 {
   [[nodiscard]] Score score(const Dataset& data, const EvalOptions& options = {}) const;
 
   /// Runs the batch through the model, without dropout, and calls `observer` for each link of the
-  /// active adapter, in the order in which they act.
+  /// active adapter, in the order in which they act. Meanwhile the adapters are held.
   void observe_links(const Batch& batch, const LinkObserver<T>& observer) const;
 
   /// Logits of the last row of each segment (segments, vocabulary), the keys and values taken from
@@ -277,13 +278,25 @@ class GPT2 {
                        std::span<const Index> sequences) const;
   /// Logits of the rows of the last block's output h.
   void head_logits(const ForwardContext<T>& context, const Var<T>& h, MatrixView<T> result) const;
+  /// ConfigError ("model.moved") for a model without weights.
+  [[nodiscard]] Network<T>& network() const {
+    if (network_ == nullptr) {
+      fail<ConfigError>("model.moved", "the model has been moved from: it has no weights");
+    }
+    return *network_;
+  }
+  /// The adapter that acts when nothing is said, or null.
+  [[nodiscard]] Slot* active_slot() const {
+    static_cast<void>(network());  // a model that was moved from has kept the pointer
+    return adapters_enabled_ ? active_ : nullptr;
+  }
   [[nodiscard]] Slot* find_slot(std::string_view name) const;
   [[nodiscard]] Slot& require_slot(std::string_view name) const;
   [[nodiscard]] const ActiveHooks<T>& hooks(const AdapterChoice& choice) const;
   void connect(Slot& slot);
   void freeze_base();
   void check_new_name(std::string_view name) const;
-  void require_not_held(std::string_view call) const;
+  void require_not_held(std::string_view call) const { guard_.require_not_held(call); }
   void enable_adapters(bool enabled);
   Slot& insert(const std::string& name, std::unique_ptr<Adapter<T>> adapter);
   void require_unmerged(const Slot* allowed) const;
@@ -291,6 +304,7 @@ class GPT2 {
   void tie_head();
   void restore_base(Slot& slot);
 
+  detail::ModelGuard guard_;  // first, see there
   GPT2Config config_;
   std::string name_or_path_;
   std::vector<int> eos_token_ids_;
@@ -301,7 +315,6 @@ class GPT2 {
   Slot* active_ = nullptr;
   ActiveHooks<T> no_hooks_;
   bool adapters_enabled_ = true;
-  int holds_ = 0;
 };
 
 }  // namespace solo::inline SOLO_ABI

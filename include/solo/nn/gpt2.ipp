@@ -60,21 +60,6 @@ struct ScoredRows {
   }
 };
 
-/// ShapeError unless each output of the prefix has its (rows, width) matrix.
-template <Scalar T>
-void require_outputs(std::span<const MatrixView<T>> outputs, const FrozenPrefix& prefix, Index rows,
-                     Index width) {
-  if (outputs.size() != prefix.outputs.size()) {
-    fail<ShapeError>("shape.mismatch", "prefix_outputs: expected ", prefix.outputs.size(),
-                     " matrices, found ", outputs.size());
-  }
-  for (const MatrixView<T>& output : outputs) {
-    if (output.rows == rows && output.cols == width) continue;
-    fail<ShapeError>("shape.mismatch", "prefix_outputs: expected ", rows, " x ", width, ", found ",
-                     output.rows, " x ", output.cols);
-  }
-}
-
 /// The prefix's outputs as the source gives them, on the tape; nothing without a source.
 template <Scalar T>
 [[nodiscard]] std::span<const Var<T>> prefix_values(Tape<T>& tape, const Batch& batch, Index width,
@@ -125,18 +110,18 @@ GPT2<T>::GPT2(const GPT2Config& config, const ModelOptions& options)
 
 template <Scalar T>
 std::vector<Parameter<T>*> GPT2<T>::parameters() {
-  return network_->parameters();
+  return network().parameters();
 }
 
 template <Scalar T>
 std::vector<const Parameter<T>*> GPT2<T>::parameters() const {
-  const std::vector<Parameter<T>*> all = network_->parameters();
+  const std::vector<Parameter<T>*> all = network().parameters();
   return {all.begin(), all.end()};
 }
 
 template <Scalar T>
 Parameter<T>& GPT2<T>::parameter(std::string_view name) {
-  for (Parameter<T>* p : network_->parameters()) {
+  for (Parameter<T>* p : network().parameters()) {
     if (p->name() == name) return *p;
   }
   fail<ConfigError>("model.parameter", "the model has no parameter ", quoted(name));
@@ -151,6 +136,7 @@ Index GPT2<T>::parameter_count() const {
 
 template <Scalar T>
 void GPT2<T>::check_input(const Batch& batch) const {
+  static_cast<void>(network());
   if (batch.ids.empty()) fail<ShapeError>("sequence.empty", "the batch has no token");
   if (!batch.targets.empty() && batch.targets.size() != batch.ids.size()) {
     fail<ShapeError>("shape.mismatch", "batch: ", batch.ids.size(), " ids, ", batch.targets.size(),
@@ -190,10 +176,7 @@ void GPT2<T>::write_logits(std::span<const int> ids, MatrixView<T> result,
   batch.ids.assign(ids.begin(), ids.end());
   batch.segments = {{.length = batch.rows()}};
   check_input(batch);
-  if (result.rows != batch.rows() || result.cols != config_.vocab_size) {
-    fail<ShapeError>("shape.mismatch", "write_logits: expected ", batch.rows(), " x ",
-                     config_.vocab_size, ", found ", result.rows, " x ", result.cols);
-  }
+  detail::require_view("write_logits", result, batch.rows(), config_.vocab_size);
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{
@@ -257,6 +240,7 @@ template <Scalar T>
 void GPT2<T>::observe_links(const Batch& batch, const LinkObserver<T>& observer) const {
   check_input(batch);
   if (!observer) fail<ConfigError>("config.value", "observe_links: the observer is empty");
+  const AdapterHold hold = hold_adapters();
   Tape<T> tape(pool_);
   tape.begin({.record = false, .training = false});
   const ForwardContext<T> context{
@@ -266,7 +250,7 @@ void GPT2<T>::observe_links(const Batch& batch, const LinkObserver<T>& observer)
 
 template <Scalar T>
 FrozenPrefix GPT2<T>::frozen_prefix() const {
-  return network_->frozen_prefix(hooks({}));
+  return network().frozen_prefix(hooks({}));
 }
 
 template <Scalar T>
@@ -281,7 +265,7 @@ void GPT2<T>::prefix_outputs(Tape<T>& tape, const Batch& batch, const FrozenPref
                              std::span<const MatrixView<T>> outputs) const {
   check_input(batch);
   require_prefix(prefix);
-  detail::require_outputs(outputs, prefix, batch.rows(), config_.n_embd);
+  detail::require_outputs("prefix_outputs", outputs, prefix, batch.rows(), config_.n_embd);
   tape.begin({.record = false, .training = false}, pool_);
   const ForwardContext<T> context{.tape = tape, .hooks = no_hooks_, .segments = batch.segments};
   network_->forward_prefix(context, config_, batch.ids, prefix, outputs);
@@ -314,6 +298,7 @@ Var<T> GPT2<T>::loss(Tape<T>& tape, const Batch& batch, const LossOptions& optio
               .homotopy = options.training ? options.homotopy : 1.0,
               .gradient_checkpointing = options.gradient_checkpointing},
              pool_);
+  tape.depend_on(guard_.changes());
   const detail::ScoredRows scored(tape, batch, count);
   const FrozenPrefix* const prefix = source == nullptr ? nullptr : &source->prefix();
   const std::span<const Segment> segments = batch.segments;

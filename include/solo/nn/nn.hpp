@@ -12,4 +12,5 @@
 #include <solo/nn/gpt2_config.hpp>
 #include <solo/nn/hooks.hpp>
 #include <solo/nn/kv_cache.hpp>
+#include <solo/nn/model_guard.hpp>
 #include <solo/nn/network.hpp>

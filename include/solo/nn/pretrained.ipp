@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/known_value.hpp>
 #include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
 #include <solo/io/foreign_file.hpp>
@@ -296,6 +297,8 @@ GPT2<T> GPT2<T>::from_pretrained(const std::filesystem::path& folder, const Mode
 template <Scalar T>
 void GPT2<T>::save_pretrained(const std::filesystem::path& folder,
                               const SaveOptions& options) const {
+  static_cast<void>(network());  // before a folder is made, as the next
+  detail::require_known("dtype", options.dtype, DType::bfloat16);
   AtomicFolder files(folder);
   save_pretrained(files, options);
   files.commit();

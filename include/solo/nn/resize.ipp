@@ -57,10 +57,11 @@ void GPT2<T>::resize_token_embeddings(Index vocab_size, Index pad_to_multiple_of
                       quoted(slots_.front()->name), "), which are made for its ",
                       config_.vocab_size, " tokens; resize it before they are added");
   }
-  Parameter<T> wte = detail::resized_table(network_->wte, changed.vocab_size);
+  Parameter<T> wte = detail::resized_table(network().wte, changed.vocab_size);
   if (network_->lm_head) {
     *network_->lm_head = detail::resized_table(*network_->lm_head, changed.vocab_size);
   }
+  guard_.changed();
   network_->wte = std::move(wte);
   config_ = changed;
   std::erase_if(eos_token_ids_, [this](int id) { return id >= config_.vocab_size; });

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +44,10 @@ struct AdamWOptions {
 
 /// Options of AdamW::step.
 struct AdamWStepOptions {
-  double gradient_scale = 1.0;  ///< gradients are multiplied by it on the fly (a clip factor)
-  bool check_finite = true;     ///< false when gradient_norm() has just accepted the gradients
+  double gradient_scale = 1.0;  ///< above 0; gradients times it are what counts (a clip factor)
+  /// False when gradient_norm() has just accepted the gradients, and the caller looks at the
+  /// updated parameters.
+  bool check_finite = true;
 };
 
 /// What AdamW keeps of one parameter: everything that a checkpoint must hold, to the bit.
@@ -58,7 +61,8 @@ struct AdamWState {
 
 /// Updates parameters from their gradients as AdamWUpdate says, the moments in T, one fused pass a
 /// tensor. Parameters that are frozen or have no gradient
-/// (drop_grad) are left alone, as torch does with `grad is None`. The parameters must outlive it.
+/// (drop_grad) are left alone, as torch does with `grad is None`. Parameters that have been deleted
+/// since are an error of every call that needs them.
 template <Scalar T>
 class AdamW {
  public:
@@ -67,10 +71,13 @@ class AdamW {
   explicit AdamW(const std::vector<Parameter<T>*>& parameters, const AdamWOptions& options = {});
   explicit AdamW(const std::vector<ParamGroup<T>>& groups, const AdamWOptions& options = {});
 
-  /// One update. Throws NumericError ("numeric.gradient") before anything is changed when a
-  /// gradient is not finite.
+  /// One update. Throws before anything is changed: NumericError "numeric.gradient" when a gradient
+  /// is not finite or its square is beyond T, "numeric.parameter" when a learning rate or weight
+  /// decay above 1 (or no epsilon) would make a parameter infinite or NaN; ConfigError
+  /// "config.range" for a scale or a number of updates out of range, "optim.parameters" for a
+  /// parameter that is no longer there; ShapeError for a gradient or moment of another shape.
   void step(const AdamWStepOptions& options = {});
-  /// Sets the gradients to zero; their memory stays.
+  /// Sets the gradients that are still there to zero; their memory stays.
   void zero_grad() noexcept;
 
   [[nodiscard]] double learning_rate() const noexcept { return options_.learning_rate; }
@@ -81,10 +88,12 @@ class AdamW {
   [[nodiscard]] const std::vector<Parameter<T>*>& parameters() const noexcept {
     return parameters_;
   }
-  /// Calls f(AdamWState<T>) for each parameter, in that order.
+  /// Calls f(AdamWState<T>) for each parameter, in that order. Throws ConfigError
+  /// ("optim.parameters") at one that is no longer there.
   template <class F>
   void visit(F&& f) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
+      require_alive(i);
       f(AdamWState<T>{parameters_[i]->name(), slots_[i].m, slots_[i].v, slots_[i].step});
     }
   }
@@ -96,9 +105,15 @@ class AdamW {
     std::int64_t step = 0;
     double weight_decay = 0.0;
     double lr_multiplier = 1.0;
+    std::weak_ptr<const void> parameter = {};  // expires with it
   };
 
   void add(Parameter<T>* parameter, double weight_decay, double lr_multiplier);
+  void require_alive(std::size_t i) const;
+  /// The update number slots_[i].step + 1; none for a parameter that is left alone.
+  [[nodiscard]] std::optional<AdamWUpdate<T>> update(std::size_t i, double gradient_scale);
+  void check(const AdamWStepOptions& options);
+  void require_finite_update(std::size_t i, const AdamWUpdate<T>& update) const;
 
   AdamWOptions options_;
   std::vector<Parameter<T>*> parameters_;

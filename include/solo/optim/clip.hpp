@@ -31,10 +31,16 @@ struct GradientNormOptions {
 
 /// √(Σ g²) over the gradients of all parameters that have one, summed in double in fixed blocks, so
 /// that it does not depend on the thread count. Throws NumericError ("numeric.gradient") naming the
-/// first tensor whose gradient has a NaN or an infinity.
+/// first tensor whose gradient has a NaN or an infinity, ShapeError for one of another shape than
+/// its parameter.
 template <Scalar T>
 [[nodiscard]] double gradient_norm(const std::vector<Parameter<T>*>& parameters,
                                    const GradientNormOptions& options = {});
+
+/// Throws NumericError ("numeric.gradient") when the square of a gradient's norm, as AdamW gets it,
+/// is beyond T: the second moment would be infinite. `step` is named when above 0.
+template <Scalar T>
+void require_square(double norm, std::int64_t step);
 
 /// min(1, max_norm / (norm + 1e-6)), the factor of torch's clip_grad_norm_.
 [[nodiscard]] constexpr double clip_factor(double norm, double max_norm) noexcept {

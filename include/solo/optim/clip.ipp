@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace solo::inline SOLO_ABI {
 
@@ -53,9 +54,13 @@ void for_each_block(ThreadPool* pool, Index count, const F& f) {
   }
 }
 
+[[nodiscard]] inline std::string step_prefix(std::int64_t step) {
+  return step > 0 ? concat("step ", step, ": ") : std::string();
+}
+
 template <Scalar T>
 [[noreturn]] void refuse_gradient(Parameter<T>& p, std::int64_t step) {
-  const std::string where = step > 0 ? concat("step ", step, ": ") : std::string();
+  const std::string where = step_prefix(step);
   const auto gradient = p.grad().span();
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const auto g = static_cast<double>(gradient[i]);
@@ -100,6 +105,14 @@ double gradient_norm(const std::vector<Parameter<T>*>& parameters,
 }
 
 template <Scalar T>
+void require_square(double norm, std::int64_t step) {
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
+  if (norm <= std::sqrt(kMost)) return;
+  fail<NumericError>("numeric.gradient", detail::step_prefix(step), "the norm of the gradient is ",
+                     norm, "; its square is beyond ", sizeof(T) == 4 ? "float32" : "float64");
+}
+
+template <Scalar T>
 double clip_grad_norm(const std::vector<Parameter<T>*>& parameters, double max_norm,
                       const GradientNormOptions& options) {
   if (!(max_norm > 0.0)) {
@@ -116,6 +129,8 @@ double clip_grad_norm(const std::vector<Parameter<T>*>& parameters, double max_n
 }
 
 #if !SOLO_HEADER_ONLY
+template void require_square<float>(double, std::int64_t);
+template void require_square<double>(double, std::int64_t);
 template double gradient_norm(const std::vector<Parameter<float>*>&, const GradientNormOptions&);
 template double gradient_norm(const std::vector<Parameter<double>*>&, const GradientNormOptions&);
 template double clip_grad_norm(const std::vector<Parameter<float>*>&, double,

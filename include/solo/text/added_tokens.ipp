@@ -35,7 +35,7 @@ namespace solo::inline SOLO_ABI::detail {
 }
 
 /// The id of a token that is found, so that no other one is in its place, and read as letters.
-inline constexpr int kLetters = -2;
+inline constexpr int kReadAsLetters = -2;
 
 /// Whether a word goes on across the border between these texts' ends and a token.
 [[nodiscard]] SOLO_INLINE bool touches_word(std::string_view before, std::string_view behind) {
@@ -92,7 +92,7 @@ SOLO_INLINE void AddedTokenPass::split(std::string_view text,
     if (token == nullptr) break;
     std::size_t end = found + token->content.size();
     pos = end;  // what a token refuses or strips is not looked at again
-    if (token->id == kLetters) continue;
+    if (token->id == kReadAsLetters) continue;
     if (token->single_word && touches_word(text.substr(0, found), text.substr(end))) continue;
     std::size_t begin = found;
     if (token->lstrip) begin = std::max(strip_right(text.substr(0, begin)).size(), done);
@@ -109,7 +109,7 @@ SOLO_INLINE AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken> token
                                                bool split_special_tokens) {
   std::array<std::vector<AddedToken>, 2> passes;
   for (AddedToken token : tokens) {
-    if (token.special && split_special_tokens) token.id = kLetters;
+    if (token.special && split_special_tokens) token.id = kReadAsLetters;
     passes[token.normalized ? 1 : 0].push_back(std::move(token));
   }
   // What does not tell two tokenizers apart is set alike.

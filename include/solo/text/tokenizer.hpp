@@ -49,7 +49,8 @@ struct AddTokensOptions {
 /// Turns text into token ids and back. Any bytes can be encoded, and decode(encode(x)) is x for all
 /// of them (unless a folder asks for what adds or takes away: a prefix space, tokens around the
 /// text, added tokens that strip white space). Immutable: any number of threads may use one
-/// tokenizer. A value that can be copied.
+/// tokenizer. A value that can be copied. One that has been moved from is empty: encode(),
+/// add_tokens() and save_pretrained() throw ConfigError ("tokenizer.moved").
 class Tokenizer {
  public:
   /// Reads a folder as transformers' AutoTokenizer does: tokenizer.json, or vocab.json and
@@ -137,6 +138,7 @@ class Tokenizer {
 
  private:
   explicit Tokenizer(detail::TokenizerParts&& parts);
+  void require_parts() const;
   void append_ordinary(std::string_view text, std::vector<int>& ids) const;
   void append_text(std::string_view text, bool continues, std::vector<int>& ids) const;
   void keep_file(const std::filesystem::path& path, std::string_view name);

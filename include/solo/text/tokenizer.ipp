@@ -127,6 +127,12 @@ SOLO_INLINE Tokenizer Tokenizer::from_pretrained(const std::filesystem::path& di
   return *std::move(tokenizer);
 }
 
+/// Every tokenizer has the 256 bytes at least.
+SOLO_INLINE void Tokenizer::require_parts() const {
+  if (vocab_size() > 0) return;
+  fail<ConfigError>("tokenizer.moved", "the tokenizer has been moved from: it has no tokens");
+}
+
 SOLO_INLINE void Tokenizer::append_ordinary(std::string_view text, std::vector<int>& ids) const {
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = piece_end(text, begin);
@@ -153,6 +159,7 @@ SOLO_INLINE void Tokenizer::append_text(std::string_view text, bool continues,
 
 SOLO_INLINE std::vector<int> Tokenizer::encode(std::string_view text,
                                                const EncodeOptions& options) const {
+  require_parts();
   std::vector<int> ids;
   if (options.add_special_tokens) ids = prefix_;
   if (options.special_tokens) {
@@ -171,6 +178,7 @@ SOLO_INLINE std::vector<int> Tokenizer::encode(std::string_view text,
 
 SOLO_INLINE int Tokenizer::add_tokens(const std::vector<std::string>& tokens,
                                       const AddTokensOptions& options) {
+  require_parts();
   detail::TokenizerParts parts;
   parts.vocabulary = vocabulary_;
   parts.added = added_;
@@ -249,12 +257,14 @@ SOLO_INLINE std::string Tokenizer::decode(std::span<const int> ids) const {
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(const std::filesystem::path& dir) const {
+  require_parts();  // before a folder is made
   AtomicFolder files(dir);
   save_pretrained(files);
   files.commit();
 }
 
 SOLO_INLINE void Tokenizer::save_pretrained(AtomicFolder& files) const {
+  require_parts();
   for (const detail::KeptFile& file : files_) {
     // Without these two the folder has no tokenizer.
     const bool essential = file.name == "tokenizer.json" || file.name == "vocab.json";

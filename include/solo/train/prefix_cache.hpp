@@ -31,7 +31,8 @@ class PrefixCache final : public PrefixSource<T> {
   PrefixCache(GPT2<T>& model, const Dataset& data, const PrefixCacheOptions& options);
 
   [[nodiscard]] const FrozenPrefix& prefix() const override { return prefix_; }
-  /// Throws ShapeError ("prefix_cache.batch") for a batch of other data, and as PrefixStore.
+  /// Throws ShapeError ("prefix_cache.batch") for a batch of other data, "shape.mismatch" and
+  /// "shape.view" for other matrices, and as PrefixStore.
   void fill(const Batch& batch, std::span<const MatrixView<T>> outputs) override;
   [[nodiscard]] PrefixCacheInfo info() const;
 

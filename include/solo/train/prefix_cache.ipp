@@ -159,6 +159,7 @@ void PrefixCache<T>::load() {
 template <Scalar T>
 void PrefixCache<T>::fill(const Batch& batch, std::span<const MatrixView<T>> outputs) {
   layout_.find(batch, parts_);
+  detail::require_outputs("fill", outputs, prefix_, batch.rows(), model_.config().n_embd);
   load();
   for (const PrefixLayout::Part& part : parts_) {
     if (options_.dtype == DType::bfloat16) {

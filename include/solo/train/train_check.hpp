@@ -25,11 +25,6 @@ template <Scalar T>
 template <Scalar T>
 [[noreturn]] void refuse_loss(GPT2<T>& model, std::int64_t step, double loss);
 
-/// Throws NumericError ("numeric.gradient") when the square of a gradient's norm, as AdamW gets it,
-/// is beyond T: the second moment would be infinite.
-template <Scalar T>
-void require_square(double norm, std::int64_t step);
-
 /// Throws NumericError ("numeric.parameter") naming the first parameter that is not finite after
 /// this step.
 template <Scalar T>

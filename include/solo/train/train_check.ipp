@@ -7,8 +7,6 @@
 #include <solo/optim/clip.hpp>
 #include <solo/train/train_check.hpp>
 
-#include <cmath>
-#include <limits>
 #include <optional>
 
 namespace solo::inline SOLO_ABI {
@@ -90,14 +88,6 @@ void refuse_loss(GPT2<T>& model, std::int64_t step, double loss) {
 }
 
 template <Scalar T>
-void require_square(double norm, std::int64_t step) {
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
-  if (norm <= std::sqrt(kMost)) return;
-  fail<NumericError>("numeric.gradient", "step ", step, ": the norm of the gradient is ", norm,
-                     "; its square is beyond ", to_string(detail::kDTypeOf<T>));
-}
-
-template <Scalar T>
 void require_finite(const std::vector<Parameter<T>*>& parameters, std::int64_t step) {
   for (const Parameter<T>* p : parameters) {
     if (detail::all_finite(p->value().span())) continue;
@@ -110,8 +100,6 @@ void require_finite(const std::vector<Parameter<T>*>& parameters, std::int64_t s
 }
 
 #if !SOLO_HEADER_ONLY
-template void require_square<float>(double, std::int64_t);
-template void require_square<double>(double, std::int64_t);
 template void require_finite(const std::vector<Parameter<float>*>&, std::int64_t);
 template void require_finite(const std::vector<Parameter<double>*>&, std::int64_t);
 template std::vector<Parameter<float>*> require_trainable(GPT2<float>&);

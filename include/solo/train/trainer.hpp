@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <functional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,6 +23,14 @@ namespace detail {
 template <class Info>
 using Callback = std::function<bool(const Info&)>;
 
+/// ConfigError ("config.value") for an empty std::function or a null pointer.
+template <class Signature, class F>
+[[nodiscard]] std::function<Signature> require_callback(F&& f) {
+  std::function<Signature> call(std::forward<F>(f));
+  if (!call) fail<ConfigError>("config.value", "a callback of the trainer is empty");
+  return call;
+}
+
 template <class Info, class F>
 [[nodiscard]] Callback<Info> make_callback(F&& f) {
   static_assert(std::is_invocable_v<F&, const Info&>,
@@ -31,10 +40,11 @@ template <class Info, class F>
     using Result = std::invoke_result_t<F&, const Info&>;
     static_assert(std::is_void_v<Result> || std::is_same_v<Result, bool>,
                   "the callback must return nothing, or bool: true stops the run");
+    auto call = require_callback<Result(const Info&)>(std::forward<F>(f));
     if constexpr (std::is_same_v<Result, bool>) {
-      return std::forward<F>(f);
+      return call;
     } else {
-      return [call = std::forward<F>(f)](const Info& info) mutable {
+      return [call = std::move(call)](const Info& info) {
         call(info);
         return false;
       };
@@ -64,28 +74,25 @@ class Trainer {
   /// Calls f(const StepInfo&) after each optimizer step, f(const LogEntry&) after each log entry
   /// has been written, f(const EvalInfo&) after each evaluation; the callbacks of a kind in the
   /// order they came. What f returns is void, or bool: true stops as request_stop() does. An
-  /// exception from f leaves train().
+  /// exception from f leaves train(). Throws ConfigError, as those below: "config.value" for an
+  /// empty std::function, "train.running" in a callback of this trainer.
   template <class F>
   Trainer& on_step(F&& f) {
-    on_step_.push_back(detail::make_callback<StepInfo>(std::forward<F>(f)));
-    return *this;
+    return add(on_step_, detail::make_callback<StepInfo>(std::forward<F>(f)));
   }
   template <class F>
   Trainer& on_log(F&& f) {
-    on_log_.push_back(detail::make_callback<LogEntry>(std::forward<F>(f)));
-    return *this;
+    return add(on_log_, detail::make_callback<LogEntry>(std::forward<F>(f)));
   }
   template <class F>
   Trainer& on_eval(F&& f) {
-    on_eval_.push_back(detail::make_callback<EvalInfo>(std::forward<F>(f)));
-    return *this;
+    return add(on_eval_, detail::make_callback<EvalInfo>(std::forward<F>(f)));
   }
 
   /// Calls f(const ResumeInfo&) when a run goes on from a checkpoint, before its first step.
   template <class F>
   Trainer& on_resume(F&& f) {
-    on_resume_.push_back(detail::make_callback<ResumeInfo>(std::forward<F>(f)));
-    return *this;
+    return add(on_resume_, detail::make_callback<ResumeInfo>(std::forward<F>(f)));
   }
 
   /// Calls f(AtomicFolder&) at the end of a run with an output_dir, to add the files of its result:
@@ -93,8 +100,7 @@ class Trainer {
   /// all or none. A run that fails leaves the older result whole.
   template <class F>
   Trainer& on_save(F&& f) {
-    on_save_.push_back(std::forward<F>(f));
-    return *this;
+    return add(on_save_, detail::require_callback<void(AtomicFolder&)>(std::forward<F>(f)));
   }
 
   /// Trains, a fresh optimizer each time; `valid` is evaluated as the options say and at the end.
@@ -107,7 +113,8 @@ class Trainer {
   /// "numeric.parameter": an update made a parameter infinite or NaN, and the model keeps it; the
   /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written, or when
   /// another run holds the output folder ("io.busy"). With a prefix cache as PrefixCache does.
-  /// While it runs the model's adapters are held (GPT2::hold_adapters).
+  /// While it runs the model's adapters are held (GPT2::hold_for_training): "adapter.held" when
+  /// they are already, "train.running" when this trainer trains.
   ///
   /// With `resume` it goes on from the newest checkpoint that can be read, whatever the trained
   /// tensors hold now, and ends with the bits of a run that was never stopped. Asked for more steps
@@ -126,6 +133,33 @@ class Trainer {
  private:
   class Run;
 
+  template <class Call>
+  Trainer& add(std::vector<Call>& calls, Call call) {
+    require_not_running("a callback is added");
+    calls.push_back(std::move(call));
+    return *this;
+  }
+  void require_not_running(std::string_view what) const {
+    if (running_) fail<ConfigError>("train.running", what, " while the trainer trains");
+  }
+  /// One run: a stop request ends with it.
+  class Running {
+   public:
+    explicit Running(Trainer& trainer) : trainer_(trainer) {
+      trainer.require_not_running("train() is called");
+      trainer.running_ = true;
+    }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() {
+      trainer_.stop_.store(false, std::memory_order_relaxed);
+      trainer_.running_ = false;
+    }
+
+   private:
+    Trainer& trainer_;
+  };
+
   TrainResult start(const Dataset& train, const Dataset* valid);
 
   static_assert(std::atomic<bool>::is_always_lock_free);
@@ -138,6 +172,7 @@ class Trainer {
   std::vector<detail::Callback<ResumeInfo>> on_resume_;
   std::vector<std::function<void(AtomicFolder&)>> on_save_;
   std::atomic<bool> stop_ = false;
+  bool running_ = false;
 };
 
 }  // namespace solo::inline SOLO_ABI

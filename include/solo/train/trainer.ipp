@@ -31,7 +31,7 @@ class Trainer<T>::Run {
       : trainer_(trainer),
         options_(trainer.options_),
         model_(trainer.model_),
-        hold_(model_.hold_adapters()),
+        hold_(model_.hold_for_training()),
         valid_(valid),
         batches_(train, options_),
         log_(options_),
@@ -369,10 +369,7 @@ TrainResult Trainer<T>::train(const Dataset& train, const Dataset& valid) {
 
 template <Scalar T>
 TrainResult Trainer<T>::start(const Dataset& train, const Dataset* valid) {
-  struct Reset {  // a stop request ends one run
-    std::atomic<bool>& stop;
-    ~Reset() { stop.store(false, std::memory_order_relaxed); }
-  } const reset{stop_};
+  const Running running(*this);
   check_data(model_.config(), train, "training data");
   if (valid != nullptr) {
     check_data(model_.config(), *valid, "validation data");

@@ -62,7 +62,8 @@ struct TrainerOptions {
   /// Text of a JSON object whose fields are added to training_args.json, such as the separator.
   std::string extra_args = {};
 
-  /// Throws ConfigError ("config.range") naming the first option out of its range.
+  /// Throws ConfigError naming the first option out of its range ("config.range") or with none of
+  /// its values ("config.value").
   void validate() const;
 };
 

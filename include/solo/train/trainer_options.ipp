@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/core/known_value.hpp>
 #include <solo/optim/param_groups.hpp>
 #include <solo/train/trainer_options.hpp>
 
@@ -23,6 +24,10 @@ SOLO_INLINE void require_unit(std::string_view name, double value) {
 SOLO_INLINE void TrainerOptions::validate() const {
   using detail::require_at_least;
   using detail::require_not_negative;
+  detail::require_known("recipe", recipe, Recipe::lora_e2e);
+  detail::require_known("optimizer", optimizer, AdamWVariant::lora_nlg);
+  detail::require_known("lr_scheduler", lr_scheduler, LrScheduler::constant_with_warmup);
+  detail::require_known("prefix_cache: mode", prefix_cache.mode, PrefixCacheMode::file);
   require_at_least(0, "max_steps", max_steps);
   if (max_steps == 0 && !(is_finite(epochs) && epochs > 0.0)) {
     fail<ConfigError>("config.range", "epochs: expected a finite number above 0, found ", epochs);

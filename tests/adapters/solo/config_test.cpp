@@ -118,6 +118,33 @@ TEST_CASE("Values out of their range are refused", "[solo]") {
   refused({.activation = Activation::relu}, "config.value", {"activation", "gelu_new", "relu"});
 }
 
+TEST_CASE("Numbers that are none of an enumeration's values are refused", "[solo]") {
+  const auto refused = [](std::string_view field, auto member) {
+    for (const int number : {-1, 9, 77}) {
+      SoloConfig config{.r = 2};
+      using E = std::remove_reference_t<decltype(config.*member)>;
+      config.*member = static_cast<E>(number);
+      CAPTURE(field, number);
+      try {
+        config.validate({});
+        FAIL_CHECK("accepted");
+      } catch (const ConfigError& error) {
+        CHECK(error.id() == "config.value");
+        CHECK(std::string_view(error.what()).starts_with(field));
+      }
+      CHECK(to_string(config.*member) == "unknown");
+    }
+  };
+  refused("share", &SoloConfig::share);
+  refused("map", &SoloConfig::map);
+  refused("factors", &SoloConfig::factors);
+  refused("gate", &SoloConfig::gate);
+  refused("gate_scope", &SoloConfig::gate_scope);
+  refused("init", &SoloConfig::init);
+  refused("norm", &SoloConfig::norm);
+  refused("source", &SoloConfig::source);
+}
+
 TEST_CASE("A start that is not the base is refused", "[solo]") {
   refused({.use_v = false, .init = SoloInit::paper}, "solo.identity", {"init", "paper", "use_v"});
   refused({.map = SoloMap::full, .use_v = false, .gate = SoloGate::none, .init = SoloInit::paper},

@@ -3,6 +3,7 @@
 
 #include <solo/adapters/lora/plan.hpp>
 #include <solo/core/error.hpp>
+#include <solo/core/known_value.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -85,6 +86,8 @@ class LoraPlanner {
   }
 
   void check_values() const {
+    require_known("bias", config_.bias, LoraBias::lora_only);
+    require_known("start", config_.start, LoraStart::olora);
     check_rank("r", config_.r);
     check_alpha("lora_alpha", config_.lora_alpha);
     if (!(config_.lora_dropout >= 0.0 && config_.lora_dropout < 1.0)) {

@@ -4,6 +4,7 @@
 #include <solo/adapters/solo/config.hpp>
 #include <solo/adapters/solo/gate.hpp>
 #include <solo/core/error.hpp>
+#include <solo/core/known_value.hpp>
 #include <solo/io/finite.hpp>
 
 #include <algorithm>
@@ -158,7 +159,27 @@ SOLO_INLINE int SoloConfig::lowest_destination(Index n_layer) const {
   return link_list(n_layer).front().dst;
 }
 
+namespace detail {
+
+SOLO_INLINE void check_enums(const SoloConfig& config) {
+  const auto check = []<NamedEnum E>(std::string_view field, E value) {
+    require_known(field, value, static_cast<E>(kEnumNames<E>.size() - 1));
+  };
+  check("share", config.share);
+  check("map", config.map);
+  check("factors", config.factors);
+  check("gate", config.gate);
+  check("gate_scope", config.gate_scope);
+  check("init", config.init);
+  check("norm", config.norm);
+  check("source", config.source);
+  check("gate_schedule.kind", config.gate_schedule.kind);
+}
+
+}  // namespace detail
+
 SOLO_INLINE void SoloConfig::validate(const GPT2Config& base) const {
+  detail::check_enums(*this);
   if (map == SoloMap::low_rank) {
     detail::require_range("r", static_cast<double>(r), r >= 1 && r <= detail::kSoloMax,
                           "1 to 16777216");

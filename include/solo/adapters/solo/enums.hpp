@@ -69,7 +69,8 @@ concept NamedEnum = !kEnumNames<E>.empty();
 /// The value's name in files.
 template <NamedEnum E>
 [[nodiscard]] constexpr std::string_view to_string(E value) noexcept {
-  return kEnumNames<E>[static_cast<std::size_t>(value)];
+  const auto i = static_cast<std::size_t>(value);
+  return i < kEnumNames<E>.size() ? kEnumNames<E>[i] : std::string_view("unknown");
 }
 
 /// Throws ConfigError ("config.value"): `field`, the choices, and what was found.

@@ -412,3 +412,13 @@ TEST_CASE("peft's leftovers are known", "[lora]") {
   CHECK(!both.ignores("transformer.ln_f.modules_to_save.weight"));
   CHECK(!LoraConfig{.bias = LoraBias::all}.ignores("transformer.ln_f.modules_to_save.bias"));
 }
+
+TEST_CASE("Numbers that are none of an enumeration's values are refused by LoraConfig", "[lora]") {
+  for (const int number : {-1, 3, 77}) {
+    const std::string found = std::to_string(number);
+    check_throws<ConfigError>([&] { return chosen({.bias = static_cast<LoraBias>(number)}); },
+                              "config.value", {"bias", found});
+    check_throws<ConfigError>([&] { return chosen({.start = static_cast<LoraStart>(number)}); },
+                              "config.value", {"start", found});
+  }
+}

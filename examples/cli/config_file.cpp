@@ -111,9 +111,13 @@ void apply_file(CLI::App& app, const std::filesystem::path& path) {
 
 }  // namespace
 
-void add_config_option(CLI::App& app) {
+void add_config_option(CLI::App& app, std::filesystem::path& given) {
   app.add_option_function<std::string>(
-         "--config", [&app](const std::string& path) { apply_file(app, path); },
+         "--config",
+         [&app, &given](const std::string& path) {
+           given = path;
+           apply_file(app, path);
+         },
          "JSON object of options by long name; the command line wins")
       ->type_name("PATH")
       ->check(not_empty("--config"));

@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
+
 namespace solo::cli {
 
 /// Adds --config. It must be the first option of the command: CLI11 runs the options' callbacks in
@@ -13,7 +15,7 @@ namespace solo::cli {
 /// The file is one object: long names of options without the dashes, and their values: booleans
 /// for flags, numbers, strings; arrays for options that take several values or a list. An option on
 /// the command line, or one that excludes the file's, wins. A wrong file is a FormatError or
-/// ConfigError that names file and key.
-void add_config_option(CLI::App& app);
+/// ConfigError that names file and key. `given` receives its path.
+void add_config_option(CLI::App& app, std::filesystem::path& given);
 
 }  // namespace solo::cli

@@ -6,7 +6,9 @@
 #include <solo/io/folder_lock.hpp>
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
+#include <solo/train/result_files.hpp>
 
+#include "kept_files.hpp"
 #include "model_arguments.hpp"
 
 #include <memory>
@@ -34,6 +36,10 @@ void run_merge(const MergeArguments& options, const Common& common) {
   require_folder(options.output);
   require_other_folder("merge", options.output, options.model.model);
   require_folder_for(FolderContent::model, options.output);
+  require_kept({.path = options.output, .writes = is_result_name},
+               {{"--model", options.model.model},
+                {"--adapter", options.model.adapter},
+                {"--config", common.config}});
   const auto tokenizer = options.model.find_tokenizer();
   auto model = options.model.load<float>(common);
   const float difference = model.merge_adapter(kAdapterName);

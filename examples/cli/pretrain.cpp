@@ -4,8 +4,10 @@
 #include <solo/data/windows.hpp>
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
+#include <solo/train/result_files.hpp>
 
 #include "data_options.hpp"
+#include "kept_files.hpp"
 #include "model_arguments.hpp"
 #include "program.hpp"
 #include "train_report.hpp"
@@ -102,6 +104,19 @@ TrainerOptions trainer_options(const PretrainArguments& options) {
   return t;
 }
 
+/// The files that are read are not those that are written.
+void require_kept_inputs(const PretrainArguments& options, const TrainerOptions& training,
+                         const Common& common) {
+  ReadPaths read = {{"--config-from", options.config_from},
+                    {"--chat-template", options.data.chat_template},
+                    {"--prefix-cache", training.prefix_cache.file},
+                    {"--config", common.config},
+                    {"--tokenizer", options.tokenizer}};
+  add_read(read, "--train", options.train);
+  add_read(read, "--valid", options.valid);
+  require_kept({.path = options.output, .writes = is_result_name}, read);
+}
+
 void run_pretrain(const PretrainArguments& options, const Common& common) {
   const TrainerOptions training = trainer_options(options);
   require_folder_for(FolderContent::model, options.output);
@@ -109,6 +124,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
     require_other_folder("pretrain", options.output, options.tokenizer,
                          "--tokenizer, with a model in it");
   }
+  require_kept_inputs(options, training, common);
   const Tokenizer tokenizer = Tokenizer::from_pretrained(options.tokenizer);
   warn_of(tokenizer);
   const GPT2Config config = model_config(options, tokenizer);
@@ -129,7 +145,7 @@ void run_pretrain(const PretrainArguments& options, const Common& common) {
   };
   const FinishedRun run =
       train_with_progress(model, training, train, valid, {.save = save, .quiet = common.quiet});
-  write_report(options.output, model, run.result, run.seconds);
+  if (run.result.saved) write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
 }

@@ -17,7 +17,7 @@ CLI::App& add_subcommand(CLI::App& program, Common& common, const std::string& n
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app->option_defaults()->group(kCommonGroup);
   app->get_help_ptr()->description("print this help")->group(kCommonGroup);
-  add_config_option(*app);
+  add_config_option(*app, common.config);
   app->add_flag("--json", common.json,
                 "print the result as JSON on stdout, and nothing else there");
   app->add_flag("--quiet", common.quiet, "no progress on stderr");

@@ -26,6 +26,7 @@ struct Common {
   bool quiet = false;
   int threads = 0;
   std::vector<std::string> command = {};  ///< the program and its arguments
+  std::filesystem::path config = {};      ///< the file of --config
 };
 
 /// A wrong command line that CLI11 cannot see; exit status 2.

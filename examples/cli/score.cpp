@@ -4,6 +4,7 @@
 #include <solo/io/safetensors_write.hpp>
 #include <solo/io/tensor_store.hpp>
 
+#include "kept_files.hpp"
 #include "model_arguments.hpp"
 
 #include <memory>
@@ -94,7 +95,22 @@ void run_score(const ScoreArguments& options, const Common& common) {
   }
 }
 
+/// --logits and --grads are files of their own.
+void require_own_files(const ScoreArguments& options, const Common& common) {
+  if (options.logits.empty() && options.grads.empty()) return;
+  ReadPaths read = {{"--input", options.input},
+                    {"--config", common.config},
+                    {"--model", options.model.model},
+                    {"--adapter", options.model.adapter}};
+  const TensorStore store = TensorStore::open(options.model.model);
+  for (const SafetensorsFile& file : store.files()) read.push_back({"--model", file.path()});
+  require_kept({"--logits", options.logits}, read);
+  read.push_back({"--logits", options.logits});
+  require_kept({"--grads", options.grads}, read);
+}
+
 void run_score_with_dtype(const ScoreArguments& options, const Common& common) {
+  require_own_files(options, common);
   if (options.model.dtype == "bfloat16" && !options.grads.empty() &&
       options.model.adapter.empty()) {
     throw UsageError("score: --grads of the base needs --dtype float32 or float64");

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // solo tokenizer-train: byte-level BPE learned from data files.
 #include <solo/data/tokenizer_training.hpp>
+#include <solo/io/folder_lock.hpp>
+#include <solo/train/result_files.hpp>
 
 #include "data_options.hpp"
+#include "kept_files.hpp"
 #include "program.hpp"
 
+#include <algorithm>
 #include <memory>
 
 namespace solo::cli {
@@ -17,8 +21,17 @@ struct TokenizerTrainArguments {
   DataOptions data;
 };
 
+bool is_tokenizer_file(std::string_view name) {
+  return std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), name) != kTokenizerFiles.end();
+}
+
 void run_tokenizer_train(const TokenizerTrainArguments& options, const Common& common) {
   require_folder(options.output);
+  ReadPaths read = {{"--chat-template", options.data.chat_template}, {"--config", common.config}};
+  add_read(read, "--input", options.inputs);
+  require_kept({.path = options.output, .writes = is_tokenizer_file}, read);
+  const FolderLock lock(options.output);
+  require_replaceable(options.output, is_tokenizer_file);
   const Tokenizer tokenizer =
       train_tokenizer_on_files(options.inputs, options.training, options.data.options());
   if (tokenizer.vocab_size() < options.training.vocab_size) {

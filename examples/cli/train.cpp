@@ -4,8 +4,10 @@
 #include <solo/nn/end_tokens.hpp>
 #include <solo/text/tokenizer.hpp>
 #include <solo/train/lora_e2e.hpp>
+#include <solo/train/result_files.hpp>
 
 #include "data_options.hpp"
+#include "kept_files.hpp"
 #include "method_options.hpp"
 #include "model_arguments.hpp"
 #include "new_tokens.hpp"
@@ -159,6 +161,19 @@ void require_output(const TrainArguments& options) {
       options.output);
 }
 
+/// The files that are read are not those that are written.
+void require_kept_inputs(const TrainArguments& options, const TrainerOptions& training,
+                         const Common& common) {
+  require_kept({.path = options.output, .writes = is_result_name},
+               {{"--train", options.train},
+                {"--valid", options.valid},
+                {"--add-tokens", options.add_tokens},
+                {"--chat-template", options.data.chat_template},
+                {"--prefix-cache", training.prefix_cache.file},
+                {"--config", common.config},
+                {"--model", options.model.model}});
+}
+
 /// Notes for generation which token ends the texts.
 void add_end_token(TrainerOptions& training, const Dataset& train) {
   Json extra = parse_json(training.extra_args, "extra_args");
@@ -170,6 +185,7 @@ void run_train(const TrainArguments& options, const Common& common) {
   TrainerOptions training = trainer_options(options);
   (void)options.method->config();  // an option that is wrong is told before files are read
   require_output(options);
+  require_kept_inputs(options, training, common);
   GPT2Config config = GPT2Config::from_file(options.model.model / "config.json");
   auto tokenizer = options.model.find_tokenizer();
   warn_of(tokenizer);
@@ -213,7 +229,7 @@ void run_train(const TrainArguments& options, const Common& common) {
                           {.save = save,
                            .quiet = common.quiet,
                            .link_statistics_steps = options.link_statistics_steps});
-  write_report(options.output, model, run.result, run.seconds);
+  if (run.result.saved) write_report(options.output, model, run.result, run.seconds);
   print_result(options.output, model, run, common);
   if (run.result.stopped) report_stop(run.result, common);
 }

@@ -206,6 +206,7 @@ FinishedRun train_with_progress(GPT2<float>& model, const TrainerOptions& option
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   if (links) links->finish(result);
   progress.finish();
+  for (const std::string& note : result.notes) warn(note);
   if (!result.locked) {
     warn(concat(display_name(options.output_dir),
                 ": its file system has no locks: another run there would not have been noticed"));
@@ -247,10 +248,12 @@ void report_stop(const TrainResult& result, const Common& common) {
   std::vector<std::string> words = without_option(common.command, "--resume");
   words.emplace_back("--resume");
   if (result.checkpoint.empty() && result.resumed) words.push_back(result.resumed->checkpoint);
-  const bool saved = !result.checkpoint.empty() || result.resumed;
-  std::cerr << (saved ? concat("stopped after step ", result.steps,
-                               "; to go on: ", shell_words(words), '\n')
-                      : std::string("stopped before the first step\n"));
+  const bool kept = !result.checkpoint.empty() || result.resumed;
+  const std::string_view nothing = result.saved ? "" : ", none of them new, nothing saved";
+  std::cerr << (kept ? concat("stopped after step ", result.steps, nothing,
+                              "; to go on: ", shell_words(words), '\n')
+                     : std::string("stopped before the first step: nothing saved, what was in the "
+                                   "output folder is as it was\n"));
   throw Stopped{StopSignals::received()};
 }
 
@@ -267,7 +270,7 @@ void print_result(const std::filesystem::path& output, const GPT2<float>& model,
                 {"last_epoch_examples_per_second", or_null(run.last_epoch_examples_per_second)},
                 {"peak_rss_bytes", result.peak_rss_bytes},
                 {"trainable", result.trainable},
-                {"saved_bytes", saved_bytes(output, model)},
+                {"saved_bytes", result.saved ? saved_bytes(output, model) : 0},
                 {"prefix_cache", prefix_cache_json(result.prefix_cache)},
                 {"stopped", result.stopped},
                 {"stopped_early", result.stopped_early},
@@ -281,7 +284,9 @@ void print_result(const std::filesystem::path& output, const GPT2<float>& model,
   }
   print(concat(result.steps, " steps, training loss ", fixed_or_dash(result.train_loss, 4),
                ", validation loss ", fixed_or_dash(result.initial_eval_loss, 4), " -> ",
-               fixed_or_dash(result.eval_loss, 4), "; saved to ", display_name(output), '\n'));
+               fixed_or_dash(result.eval_loss, 4),
+               result.saved ? concat("; saved to ", display_name(output)) : "; nothing saved",
+               '\n'));
 }
 
 }  // namespace solo::cli

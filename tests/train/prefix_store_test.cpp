@@ -130,7 +130,26 @@ TEST_CASE("A damaged cache file is refused, or replaced when asked", "[prefix]")
   }
 
   run.options.prefix_cache.rebuild = true;
-  check_same(run(), expected);
+  // Another file than a prefix cache is never replaced, and nobody is told to.
+  for (const std::string& bytes :
+       {std::string("not a safetensors file at all, but long enough for a header"),
+        replaced("\"solo_prefix_cache\"", "\"solo_prefix_cachE\""), std::string("x")}) {
+    put(bytes);
+    check_throws<FormatError>(run, "prefix_cache.format", {"cache", "another file"});
+    CHECK(test::read(file) == bytes);
+    run.options.prefix_cache.rebuild = false;
+    try {
+      static_cast<void>(run());
+      FAIL("accepted");
+    } catch (const FormatError& error) {
+      CHECK(std::string(error.what()).find("rebuild") == std::string::npos);
+    }
+    run.options.prefix_cache.rebuild = true;
+  }
+  for (const std::size_t size : {std::size_t{0}, good.size() / 2}) {
+    put(good.substr(0, size));
+    check_same(run(), expected);
+  }
   run.options.prefix_cache.rebuild = false;
   const Outcome again = run();
   check_same(again, expected);

@@ -341,10 +341,9 @@ TEST_CASE("what changes the numbers may not change, and the rest may", "[resume]
           o.eval_batch_size = 3;
           o.save_steps = 1;
           o.save_total_limit = 5;
-          o.early_stopping = 9;
         }) == "no error");
   CHECK(refused([](auto& o) {  // of a run that is at its end, and did not look for the best
-          o.eval_steps = 2;
+          o.early_stopping = 9;
           o.load_best_model_at_end = true;
         }) == "no error");
 }

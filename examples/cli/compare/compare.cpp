@@ -2,7 +2,9 @@
 // solo compare: several methods × seeds on one task, and a report.
 #include <solo/io/file.hpp>
 #include <solo/io/folder_lock.hpp>
+#include <solo/train/result_files.hpp>
 
+#include "../kept_files.hpp"
 #include "../number_option.hpp"
 #include "../stop_signals.hpp"
 #include "comparison.hpp"
@@ -30,6 +32,10 @@ struct CompareArguments {
   bool rerun = false;
   MeteorArguments meteor;
 };
+
+bool is_comparison_file(std::string_view name) {
+  return name == "results.json" || name == "table.md" || name == "report.html";
+}
 
 /// Only the named methods, in the plan's order.
 void select_methods(ComparePlan& plan, const std::string& names) {
@@ -83,6 +89,25 @@ ComparePlan plan_of(const CompareArguments& arguments) {
   return plan;
 }
 
+/// The files that are read are not those that are written.
+void require_kept_inputs(const ComparePlan& plan, const CompareArguments& arguments,
+                         const Common& common) {
+  const ReadPaths read = {{"--plan", arguments.plan},
+                          {"--config", common.config},
+                          {"--train", plan.train},
+                          {"--valid", plan.valid},
+                          {"--test", plan.test}};
+  const bool holds_out = plan.holdout_contexts > 0;
+  require_kept({.path = arguments.output, .writes = is_comparison_file}, read);
+  require_kept({.path = arguments.output / "task",
+                .writes =
+                    [holds_out](std::string_view name) {
+                      const bool data = name == "train.jsonl" || name == "valid.jsonl";
+                      return name == "prompts.jsonl" || (holds_out && data);
+                    }},
+               read);
+}
+
 void print_results(const CompareResults& results, const std::filesystem::path& output,
                    const Common& common) {
   if (!common.json) {
@@ -118,6 +143,7 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
   }
   const ComparePlan plan = plan_of(arguments);
   require_folder(arguments.output);
+  require_kept_inputs(plan, arguments, common);
   std::signal(SIGPIPE, SIG_IGN);  // nobody reading the progress lines ends no comparison
   const MeteorProgram meteor = arguments.meteor.program();
   const FolderLock lock(arguments.output);
@@ -125,6 +151,7 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
     warn(concat(display_name(arguments.output),
                 ": its file system has no locks: another comparison there would not be noticed"));
   }
+  require_replaceable(arguments.output, is_comparison_file);
   const TaskFiles task = make_task(plan, arguments.output / "task");
   Comparison comparison({.plan = plan,
                          .task = task,

@@ -27,15 +27,20 @@ class CheckpointKeeper {
   /// that starts anew would mix with its own.
   void require_none() const;
   /// Puts the newest checkpoint into model, optimizer and `state`. Nothing is changed when it
-  /// throws: as read_newest_checkpoint, or ConfigError ("checkpoint.run") for one of another run.
+  /// throws: as read_newest_checkpoint, or ConfigError: "checkpoint.run" for one of another run or
+  /// as take_evaluations, "checkpoint.best" when load_best_model_at_end could not return to the
+  /// best one, which is missing or damaged.
   [[nodiscard]] ResumeInfo resume(RunState& state);
   /// Writes a checkpoint, reads it back, and only then removes those beyond save_total_limit; the
-  /// best one stays. Throws as write_checkpoint.
+  /// best one stays, and comes along from the folder that was resumed from. Throws as
+  /// write_checkpoint.
   void save(const RunState& state);
-  /// Puts the weights of the checkpoint of this step into the model; throws as read_checkpoint.
+  /// Puts the weights of the checkpoint of this step into the model. Throws as read_checkpoint,
+  /// nothing being changed.
   void load_weights(std::int64_t step);
 
-  /// The file of this step in the output folder; empty if there is none.
+  /// The file of this step in the output folder, or in the one that was resumed from; empty if
+  /// there is none.
   [[nodiscard]] std::filesystem::path file_of(std::int64_t step) const;
 
  private:
@@ -48,11 +53,15 @@ class CheckpointKeeper {
 
   [[nodiscard]] const std::string& identity();
   void require_tensors(const Checkpoint<T>& checkpoint, const std::string& source) const;
+  /// The end of resume(), before anything is changed: the best checkpoint can be read.
+  void require_best(const RunState& state, const std::string& source) const;
+  void bring_best(const RunState& state) const;
   void remove_old(const RunState& state) const;
 
   RunParts<T> parts_;
   std::map<std::string, Slot> slots_;  // by name
   std::string identity_;               // made when first asked for
+  std::filesystem::path resumed_;      // the folder that was resumed from
 };
 
 }  // namespace solo::inline SOLO_ABI

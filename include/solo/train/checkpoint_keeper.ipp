@@ -5,8 +5,10 @@
 #include <solo/core/error.hpp>
 #include <solo/io/file.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/evaluation_history.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -97,6 +99,11 @@ ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
                       ", beyond the ", parts_.plan.max_steps,
                       " steps of this run: ask for more epochs or steps");
   }
+  resumed_ = folder;
+  identity_ =
+      take_evaluations(found.checkpoint.state, options,
+                       {.stored = found.checkpoint.run, .expected = identity(), .source = source});
+  require_best(found.checkpoint.state, source);
   for (CheckpointTensor<T>& tensor : found.checkpoint.tensors) {
     const Slot& slot = slots_.find(tensor.name)->second;
     slot.parameter->value() = std::move(tensor.value);
@@ -123,7 +130,53 @@ ResumeInfo CheckpointKeeper<T>::resume(RunState& state) {
 }
 
 template <Scalar T>
+void CheckpointKeeper<T>::require_best(const RunState& state, const std::string& source) const {
+  if (!parts_.options.load_best_model_at_end || !state.best_metric ||
+      state.best_step == state.step) {
+    return;
+  }
+  const std::string name = checkpoint_name(state.best_step);
+  std::string why = "is missing";
+  if (const std::filesystem::path file = file_of(state.best_step); !file.empty()) {
+    try {
+      verify_checkpoint<T>(file);
+      return;
+    } catch (const Error& error) {
+      why = concat("cannot be read (", error.what(), ')');
+    }
+  }
+  fail<ConfigError>("checkpoint.best", source, ": the lowest eval_loss, ", *state.best_metric,
+                    ", is of step ", state.best_step, ", and ", name, " ", why,
+                    ": bring it back, resume from a checkpoint before that step, or without "
+                    "load_best_model_at_end");
+}
+
+/// The best checkpoint of a run that goes on in another folder belongs to its result.
+template <Scalar T>
+void CheckpointKeeper<T>::bring_best(const RunState& state) const {
+  if (!parts_.options.load_best_model_at_end || !state.best_metric ||
+      state.best_step == state.step) {
+    return;
+  }
+  const std::filesystem::path target = parts_.options.output_dir / checkpoint_name(state.best_step);
+  const std::filesystem::path source = file_of(state.best_step);
+  std::error_code ignored;
+  if (source.empty() || std::filesystem::exists(target, ignored)) return;
+  constexpr std::uint64_t kPiece = 1U << 20U;
+  const InputFile from(source);
+  AtomicFile to(target);
+  std::vector<std::byte> piece;
+  for (std::uint64_t at = 0; at < from.size(); at += piece.size()) {
+    piece.resize(static_cast<std::size_t>(std::min(kPiece, from.size() - at)));
+    from.read_at(at, piece);
+    to.write(piece);
+  }
+  to.commit();
+}
+
+template <Scalar T>
 void CheckpointKeeper<T>::save(const RunState& state) {
+  bring_best(state);
   std::vector<CheckpointTensorRef<T>> tensors;
   for (const auto& [name, slot] : slots_) {
     tensors.push_back({.name = name,
@@ -142,8 +195,11 @@ void CheckpointKeeper<T>::remove_old(const RunState& state) const {
   const std::int64_t limit = parts_.options.save_total_limit;
   if (limit == 0) return;
   std::set<std::int64_t> keep = {state.step};
-  if (state.best_metric && !file_of(state.best_step).empty()) keep.insert(state.best_step);
   const std::vector<CheckpointFile> files = find_checkpoints(parts_.options.output_dir);
+  const auto is_best = [&](const CheckpointFile& file) { return file.step == state.best_step; };
+  if (tracks_best(parts_.options) && std::any_of(files.begin(), files.end(), is_best)) {
+    keep.insert(state.best_step);
+  }
   for (const CheckpointFile& file : files) {
     if (file.step < state.step && std::cmp_less(keep.size(), limit)) keep.insert(file.step);
   }
@@ -158,8 +214,10 @@ void CheckpointKeeper<T>::remove_old(const RunState& state) const {
 
 template <Scalar T>
 void CheckpointKeeper<T>::load_weights(std::int64_t step) {
-  const std::filesystem::path path = parts_.options.output_dir / checkpoint_name(step);
+  std::filesystem::path path = file_of(step);
+  if (path.empty()) path = parts_.options.output_dir / checkpoint_name(step);
   Checkpoint<T> checkpoint = read_checkpoint<T>(path);
+  require_same_run(checkpoint.run, identity(), display_name(path));
   require_tensors(checkpoint, display_name(path));
   for (CheckpointTensor<T>& tensor : checkpoint.tensors) {
     slots_.find(tensor.name)->second.parameter->value() = std::move(tensor.value);
@@ -169,9 +227,12 @@ void CheckpointKeeper<T>::load_weights(std::int64_t step) {
 template <Scalar T>
 std::filesystem::path CheckpointKeeper<T>::file_of(std::int64_t step) const {
   if (parts_.options.output_dir.empty()) return {};
-  std::filesystem::path path = parts_.options.output_dir / checkpoint_name(step);
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored) ? path : std::filesystem::path();
+  for (const std::filesystem::path& folder : {parts_.options.output_dir, resumed_}) {
+    std::filesystem::path path = folder / checkpoint_name(step);
+    std::error_code ignored;
+    if (!folder.empty() && std::filesystem::exists(path, ignored)) return path;
+  }
+  return {};
 }
 
 #if !SOLO_HEADER_ONLY

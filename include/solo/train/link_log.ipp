@@ -84,6 +84,7 @@ void LinkLog<T>::write(std::int64_t step) {
 
 template <Scalar T>
 void LinkLog<T>::finish(const TrainResult& result) {
+  if (result.stopped && last_ == result.steps) return;  // all is there, or no step was made
   open();
   const bool holds_last = !loads_best_ || result.best_step == result.steps;
   if (result.stopped_early && holds_last && last_ != result.steps) write(result.steps);

@@ -22,7 +22,7 @@ struct PrefixCacheOptions {
   DType dtype = DType::float32;
   /// Examples beyond it, in the order of the data, are computed each time.
   std::int64_t max_bytes = std::int64_t{4} << 30;
-  bool rebuild = false;  ///< replace a file that is there, whatever it is
+  bool rebuild = false;  ///< replace the file, if it is a prefix cache, damaged or not
 };
 
 /// What a cache did in a run.

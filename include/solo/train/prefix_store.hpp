@@ -69,7 +69,8 @@ class PrefixStore {
 /// damaged
 /// ("prefix_cache.format"), another version ("prefix_cache.version"); "safetensors.…" for a file
 /// that is cut short; IoError as UpdateFile and AtomicFile. With options.rebuild a file that is
-/// there is not looked at, and replaced.
+/// there is replaced, if it is empty or begins as a prefix cache does, damaged or not; any other
+/// file is "prefix_cache.format" and stays.
 [[nodiscard]] std::unique_ptr<PrefixStore> open_file_store(PrefixContents contents,
                                                            const PrefixCacheOptions& options);
 

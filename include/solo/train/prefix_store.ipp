@@ -90,6 +90,23 @@ class PrefixMemory final : public PrefixStore {
   return safetensors_beginning(header);
 }
 
+/// Whether a file, damaged or not, is empty or begins as a prefix cache does.
+[[nodiscard]] SOLO_INLINE bool begins_as_prefix_cache(const std::filesystem::path& path) {
+  constexpr std::uint64_t kHeader = 4096;  // its texts are far shorter
+  const InputFile file(path);
+  std::string bytes(static_cast<std::size_t>(std::min(kHeader, file.size())), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(bytes)));
+  return bytes.empty() || bytes.find(concat('"', kPrefixCacheKey, '"')) != std::string::npos;
+}
+
+/// A file that somebody named by mistake is not replaced.
+SOLO_INLINE void require_prefix_cache(const std::filesystem::path& path) {
+  if (begins_as_prefix_cache(path)) return;
+  fail<FormatError>("prefix_cache.format", display_name(path),
+                    ": expected a prefix cache, found another file (no ", quoted(kPrefixCacheKey),
+                    " at its beginning), which stays as it is: name a file of its own");
+}
+
 [[nodiscard]] SOLO_INLINE SafetensorsFile open_prefix_file(const std::filesystem::path& path,
                                                            std::string_view remedy) {
   try {
@@ -102,25 +119,27 @@ class PrefixMemory final : public PrefixStore {
 /// The pieces that a file has room for; throws unless it is a cache of these contents.
 [[nodiscard]] SOLO_INLINE Index require_prefix_file(const std::filesystem::path& path,
                                                     const PrefixContents& contents) {
-  constexpr std::string_view kRemedy =
-      "; prefix_cache.rebuild (--prefix-cache-rebuild) replaces it";
-  const SafetensorsFile file = open_prefix_file(path, kRemedy);
+  const std::string_view remedy =
+      begins_as_prefix_cache(path)
+          ? "; prefix_cache.rebuild (--prefix-cache-rebuild) replaces it"
+          : "; it is no prefix cache, and none is written in its place: name another file";
+  const SafetensorsFile file = open_prefix_file(path, remedy);
   const auto& metadata = file.metadata();
   const auto field = [&](const std::string& key) -> const std::string& {
     const auto found = metadata.find(key);
     if (found != metadata.end()) return found->second;
     fail<FormatError>("prefix_cache.format", file.name(), ": expected a prefix cache, found no ",
-                      quoted(key), " in its metadata", kRemedy);
+                      quoted(key), " in its metadata", remedy);
   };
   if (field(kPrefixCacheKey) != kPrefixCacheVersion) {
     fail<FormatError>("prefix_cache.version", file.name(), ": expected format version ",
-                      kPrefixCacheVersion, ", found ", quoted(field(kPrefixCacheKey)), kRemedy);
+                      kPrefixCacheVersion, ", found ", quoted(field(kPrefixCacheKey)), remedy);
   }
   const auto require = [&](const std::string& key, const std::string& expected, std::string_view id,
                            std::string_view what) {
     if (field(key) == expected) return;
     fail<ConfigError>(id, file.name(), ": the prefix cache is of ", what, ": expected ",
-                      quoted(expected), ", found ", quoted(field(key)), kRemedy);
+                      quoted(expected), ", found ", quoted(field(key)), remedy);
   };
   require("base", contents.base, "prefix_cache.base", "another base model");
   require("data", contents.data, "prefix_cache.data",
@@ -139,10 +158,12 @@ class PrefixFile final : public PrefixStore {
   PrefixFile(PrefixContents contents, const PrefixCacheOptions& options)
       : contents_(std::move(contents)), path_(options.file) {
     std::error_code ignored;
-    if (!options.rebuild && std::filesystem::exists(path_, ignored)) {
+    const bool exists = std::filesystem::exists(path_, ignored);
+    if (exists && !options.rebuild) {
       open(options.max_bytes);
       return;
     }
+    if (exists) require_prefix_cache(path_);
     const Index count = fitting_pieces(
         contents_, options, display_name(path_),
         [this](Index pieces) { return place(pieces, prefix_file_beginning(contents_, pieces)); });

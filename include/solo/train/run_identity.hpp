@@ -42,12 +42,13 @@ template <Scalar T>
 /// configuration, how the base is stored, fingerprints of base and data. The number of steps is not
 /// in it: a run may go on for longer, its schedule then stretched. Threads, the output folder,
 /// logging, evaluation and saving are left out, and so are the initial values of what trains: a
-/// checkpoint replaces them.
+/// checkpoint replaces them. "evaluation" is for take_evaluations() alone.
 template <Scalar T>
 [[nodiscard]] std::string run_identity(const RunParts<T>& parts);
 
 /// Throws ConfigError ("checkpoint.run") naming `source`, the first field in which a checkpoint's
-/// run and this one differ, and both values; FormatError ("json.…") when `stored` is no object.
+/// run and this one differ, "evaluation" left out, and both values; FormatError ("json.…") when
+/// `stored` is no object.
 void require_same_run(const std::string& stored, const std::string& expected,
                       const std::string& source);
 

@@ -43,12 +43,23 @@ struct RunState {
   std::optional<std::int64_t> evaluated = {};  ///< the step of the last evaluation
   std::optional<double> eval_loss = {};        ///< of that evaluation
   std::optional<double> initial_eval_loss = {};
-  std::optional<double> best_metric = {};  ///< lowest eval_loss
+  std::optional<double> best_metric = {};  ///< lowest eval_loss after a step
   std::int64_t best_step = 0;
   std::int64_t worse_evaluations = 0;  ///< in a row, since the best
   std::int64_t schedule_steps = 0;     ///< of the learning rate, when it was saved
   std::string computed_by = {};        ///< version and instruction set, when it was saved
   std::vector<LogEntry> log_history = {};
+
+  /// Counts an evaluation after a step: best_metric, best_step and worse_evaluations.
+  void note_evaluation(std::int64_t at, double loss) {
+    if (!best_metric || loss < *best_metric) {
+      best_metric = loss;
+      best_step = at;
+      worse_evaluations = 0;
+    } else {
+      ++worse_evaluations;
+    }
+  }
 
   /// One line of JSON that from_json() reads back to the bit: all but log_history, which has no
   /// limit.

@@ -5,6 +5,7 @@
 
 #include <solo/train/checkpoint.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/evaluation_history.hpp>
 #include <solo/train/link_log.hpp>
 #include <solo/train/log_rows.hpp>
 #include <solo/train/lora_e2e.hpp>
@@ -17,6 +18,7 @@
 #include <solo/train/prefix_store.hpp>
 #include <solo/train/progress.hpp>
 #include <solo/train/recipe.hpp>
+#include <solo/train/result_files.hpp>
 #include <solo/train/run_batches.hpp>
 #include <solo/train/run_identity.hpp>
 #include <solo/train/run_state.hpp>

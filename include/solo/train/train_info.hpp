@@ -58,14 +58,16 @@ struct ResumeInfo {
 struct TrainResult {
   std::int64_t steps = 0;  ///< of the whole run, those before a resume included
   double epochs = 0.0;
-  bool stopped = false;                          ///< by request_stop() or a callback
-  bool stopped_early = false;                    ///< by early_stopping
-  std::optional<ResumeInfo> resumed = {};        ///< with resume
-  std::filesystem::path checkpoint = {};         ///< the last one that was written; empty: none
-  std::optional<double> best_eval_loss = {};     ///< with early_stopping or load_best_model_at_end
-  std::int64_t best_step = 0;                    ///< when that was
-  std::optional<double> train_loss = {};         ///< mean over the scored tokens of all steps
-  std::optional<double> eval_loss = {};          ///< after the last step, or the best one
+  bool stopped = false;                    ///< by request_stop() or a callback
+  bool stopped_early = false;              ///< by early_stopping
+  std::optional<ResumeInfo> resumed = {};  ///< with resume
+  std::filesystem::path checkpoint = {};   ///< the last one that was written; empty: none
+  bool saved = false;  ///< output_dir has the result; one stopped before a step keeps what is there
+  std::vector<std::string> notes = {};        ///< what is otherwise than was asked for, a line each
+  std::optional<double> best_eval_loss = {};  ///< with early_stopping or load_best_model_at_end
+  std::int64_t best_step = 0;                 ///< when that was
+  std::optional<double> train_loss = {};      ///< mean over the scored tokens of all steps
+  std::optional<double> eval_loss = {};       ///< after the last step, or the best one
   std::optional<double> initial_eval_loss = {};  ///< before the first, with eval_on_start
   /// Over all steps of this call but the first two, from a batch in memory to updated weights; none
   /// for two or fewer steps.

@@ -5,7 +5,9 @@
 
 #include <solo/io/atomic_folder.hpp>
 #include <solo/io/file.hpp>
+#include <solo/train/run_state.hpp>
 #include <solo/train/train_info.hpp>
+#include <solo/train/train_plan.hpp>
 #include <solo/train/trainer_options.hpp>
 
 #include <cstdint>
@@ -30,6 +32,10 @@ struct TrainerState {
   std::int64_t best_global_step = 0;
   std::string best_model_checkpoint = {};
 };
+
+/// Where a run of this plan is: all but best_model_checkpoint.
+[[nodiscard]] TrainerState trainer_state_of(const RunState& state, const TrainPlan& plan,
+                                            const TrainerOptions& options);
 
 /// Writes a trainer_state.json with these entries, one in memory at a time.
 void write_trainer_state(AtomicFile& file, const TrainerState& state,

@@ -3,6 +3,7 @@
 
 #include <solo/core/error.hpp>
 #include <solo/io/temporary_file.hpp>
+#include <solo/train/evaluation_history.hpp>
 #include <solo/train/train_json.hpp>
 #include <solo/train/train_log.hpp>
 
@@ -14,6 +15,22 @@ namespace solo::inline SOLO_ABI {
 
 SOLO_INLINE std::string to_json_line(const LogEntry& entry) {
   return dump_line(detail::to_json(entry));
+}
+
+SOLO_INLINE TrainerState trainer_state_of(const RunState& state, const TrainPlan& plan,
+                                          const TrainerOptions& options) {
+  const bool tracks = tracks_best(options);
+  return {.epoch = plan.epoch_after(state.step),
+          .global_step = state.step,
+          .max_steps = plan.max_steps,
+          .num_train_epochs = plan.epochs(),
+          .logging_steps = options.logging_steps,
+          .eval_steps = options.eval_steps,
+          .train_batch_size = options.batch_size,
+          .num_input_tokens_seen = state.all.tokens,
+          .save_steps = options.save_steps,
+          .best_metric = tracks ? state.best_metric : std::nullopt,
+          .best_global_step = tracks ? state.best_step : 0};
 }
 
 SOLO_INLINE void write_trainer_state(AtomicFile& file, const TrainerState& state,

@@ -58,9 +58,10 @@ template <class Info, class F>
 ///
 /// Batches, dropout and results are pure functions of model, data and options: the same bits at
 /// each run, on any number of threads. With `output_dir` it writes log.jsonl there, with
-/// `save_steps` checkpoints too, and nothing before the first step is known to be finite; at the
-/// end trainer_state.json and training_args.json, together with what on_save() adds, such as the
-/// adapter or the model. The model must outlive the trainer and stay where it is.
+/// `save_steps` checkpoints too, and nothing before the first step is known to be finite, nor when
+/// it is stopped before that, so that an older result stays; at the end trainer_state.json and
+/// training_args.json, together with what on_save() adds, such as the adapter or the model. The
+/// model must outlive the trainer and stay where it is.
 template <Scalar T>
 class Trainer {
  public:
@@ -97,7 +98,8 @@ class Trainer {
 
   /// Calls f(AtomicFolder&) at the end of a run with an output_dir, to add the files of its result:
   /// they replace those of an older run together with trainer_state.json and training_args.json,
-  /// all or none. A run that fails leaves the older result whole.
+  /// all or none. A run that fails leaves the older result whole; when it is these files that fail,
+  /// a checkpoint is written, from which resume saves the result.
   template <class F>
   Trainer& on_save(F&& f) {
     return add(on_save_, detail::require_callback<void(AtomicFolder&)>(std::forward<F>(f)));
@@ -112,9 +114,10 @@ class Trainer {
   /// finite, or its square is beyond T; the model then is as after the step before.
   /// "numeric.parameter": an update made a parameter infinite or NaN, and the model keeps it; the
   /// last checkpoint is the way back. IoError when a log or checkpoint cannot be written, or when
-  /// another run holds the output folder ("io.busy"). With a prefix cache as PrefixCache does.
-  /// While it runs the model's adapters are held (GPT2::hold_for_training): "adapter.held" when
-  /// they are already, "train.running" when this trainer trains.
+  /// another run holds the output folder ("io.busy"), or as require_replaceable. With a prefix
+  /// cache as PrefixCache does. While it runs the model's adapters are held
+  /// (GPT2::hold_for_training): "adapter.held" when they are already, "train.running" when this
+  /// trainer trains.
   ///
   /// With `resume` it goes on from the newest checkpoint that can be read, whatever the trained
   /// tensors hold now, and ends with the bits of a run that was never stopped. Asked for more steps

@@ -6,9 +6,11 @@
 #include <solo/optim/adamw.hpp>
 #include <solo/optim/clip.hpp>
 #include <solo/train/checkpoint_keeper.hpp>
+#include <solo/train/evaluation_history.hpp>
 #include <solo/train/make_optimizer.hpp>
 #include <solo/train/peak_memory.hpp>
 #include <solo/train/prefix_cache.hpp>
+#include <solo/train/result_files.hpp>
 #include <solo/train/run_batches.hpp>
 #include <solo/train/run_identity.hpp>
 #include <solo/train/run_state.hpp>
@@ -62,12 +64,12 @@ class Trainer<T>::Run {
     optimizer_.zero_grad();
     while (!done() && !trainer_.stop_.load(std::memory_order_relaxed)) advance();
     result.stopped = !done();
-    if (result.stopped) {
+    if (!result.stopped) {
+      complete(result);
+    } else if (state_.step > first_step_) {
       // Before the entry below, which the run that goes on from here does not have.
-      if (!options_.output_dir.empty() && state_.step > first_step_) save();
+      if (!options_.output_dir.empty()) save();
       if (state_.since_log.examples > 0) log_loss();
-    } else {
-      complete();
     }
     finish(result);
     return result;
@@ -193,19 +195,23 @@ class Trainer<T>::Run {
   }
 
   /// The last log entry, evaluation and checkpoint; then the best weights.
-  void complete() {
+  void complete(TrainResult& result) {
     if (state_.since_log.examples > 0) log_loss();
     if (valid_ != nullptr && state_.evaluated != state_.step) evaluate();
     if (state_.step > first_step_ && (options_.save_steps > 0 || best_is_new())) save();
     const bool older = state_.best_metric && state_.best_step != state_.step;
-    if (options_.load_best_model_at_end && older) {
+    if (!options_.load_best_model_at_end || !older) return;
+    try {
       keeper_.load_weights(state_.best_step);
+      held_step_ = state_.best_step;
+    } catch (const Error& error) {
+      // It could be read when the run began; what was trained is worth more than nothing.
+      result.notes.push_back(concat("load_best_model_at_end: the result is of step ", state_.step,
+                                    " and not of the best one, ", state_.best_step, ": ",
+                                    error.what()));
     }
   }
 
-  [[nodiscard]] bool tracks_best() const noexcept {
-    return options_.early_stopping > 0 || options_.load_best_model_at_end;
-  }
   /// Whether this step has the lowest eval_loss, and a checkpoint is wanted of it.
   [[nodiscard]] bool best_is_new() const noexcept {
     return options_.load_best_model_at_end && state_.best_step == state_.step;
@@ -246,15 +252,7 @@ class Trainer<T>::Run {
     }
     state_.evaluated = step;
     state_.eval_loss = score.loss;
-    if (step > 0 && tracks_best()) {
-      if (!state_.best_metric || score.loss < *state_.best_metric) {
-        state_.best_metric = score.loss;
-        state_.best_step = step;
-        state_.worse_evaluations = 0;
-      } else {
-        ++state_.worse_evaluations;
-      }
-    }
+    if (step > 0) state_.note_evaluation(step, score.loss);
     write({.step = step, .epoch = plan_.epoch_after(step), .eval_loss = score.loss});
     tell(trainer_.on_eval_, EvalInfo{.step = step,
                                      .epoch = plan_.epoch_after(step),
@@ -264,8 +262,10 @@ class Trainer<T>::Run {
   }
 
   void write(const LogEntry& entry) {
-    open_log();
-    log_.write(entry);
+    if (state_.step > first_step_) {  // until then the files are those of an older result
+      open_log();
+      log_.write(entry);
+    }
     state_.log_history.push_back(entry);
     tell(trainer_.on_log_, entry);
   }
@@ -277,30 +277,21 @@ class Trainer<T>::Run {
     }
   }
 
-  [[nodiscard]] TrainerState trainer_state() const {
-    return {.epoch = plan_.epoch_after(state_.step),
-            .global_step = state_.step,
-            .max_steps = plan_.max_steps,
-            .num_train_epochs = plan_.epochs(),
-            .logging_steps = options_.logging_steps,
-            .eval_steps = options_.eval_steps,
-            .train_batch_size = options_.batch_size,
-            .num_input_tokens_seen = state_.all.tokens,
-            .save_steps = options_.save_steps,
-            .best_metric = state_.best_metric,
-            .best_global_step = state_.best_step,
-            .best_model_checkpoint =
-                state_.best_metric ? keeper_.file_of(state_.best_step).string() : ""};
-  }
-
   /// The files of the result, together.
   void save_result() {
-    if (options_.output_dir.empty()) return;
     open_log();
     AtomicFolder files(options_.output_dir);
     for (const auto& add : trainer_.on_save_) add(files);
-    log_.finish(files, trainer_state(), state_.log_history);
+    TrainerState state = trainer_state_of(state_, plan_, options_);
+    if (state.best_metric) state.best_model_checkpoint = keeper_.file_of(state_.best_step).string();
+    log_.finish(files, state, state_.log_history);
     files.commit();
+  }
+  /// The checkpoint of what the model holds, written if there is none.
+  [[nodiscard]] std::filesystem::path keep_checkpoint() {
+    if (held_step_) return keeper_.file_of(*held_step_);
+    if (keeper_.file_of(state_.step).empty()) save();
+    return keeper_.file_of(state_.step);
   }
 
   void finish(TrainResult& result) {
@@ -308,21 +299,23 @@ class Trainer<T>::Run {
     result.epochs = plan_.epoch_after(state_.step);
     result.stopped_early = !result.stopped && state_.step < plan_.max_steps;
     if (saved_ > 0) result.checkpoint = keeper_.file_of(saved_);
-    result.best_eval_loss = state_.best_metric;
-    result.best_step = state_.best_step;
+    if (tracks_best(options_)) {
+      result.best_eval_loss = state_.best_metric;
+      result.best_step = state_.best_step;
+    }
     result.train_loss = state_.all.mean_loss();
     result.initial_eval_loss = state_.initial_eval_loss;
     if (state_.evaluated.value_or(0) > 0) result.eval_loss = state_.eval_loss;
-    if (!result.stopped && options_.load_best_model_at_end && state_.best_metric) {
-      result.eval_loss = state_.best_metric;
-    }
+    if (held_step_) result.eval_loss = state_.best_metric;
     if (timed_seconds_ > 0.0) {
       result.examples_per_second = static_cast<double>(timed_.examples) / timed_seconds_;
       result.tokens_per_second = static_cast<double>(timed_.tokens) / timed_seconds_;
     }
     for (const Parameter<T>* p : parameters_) result.trainable += p->size();
     if (prefix_cache_) result.prefix_cache = prefix_cache_->info();
-    save_result();
+    // Of a run that was stopped before it did a step there is nothing to save.
+    result.saved = !options_.output_dir.empty() && (!result.stopped || state_.step > first_step_);
+    if (result.saved) save_or_keep([&] { save_result(); }, [&] { return keep_checkpoint(); });
     result.peak_rss_bytes = peak_rss_bytes();
   }
 
@@ -345,8 +338,9 @@ class Trainer<T>::Run {
   std::optional<PrefixCache<T>> prefix_cache_;
 
   RunState state_;
-  std::int64_t first_step_ = 0;  // what had been done before
-  std::int64_t saved_ = 0;       // the step of the last checkpoint written here
+  std::int64_t first_step_ = 0;            // what had been done before
+  std::int64_t saved_ = 0;                 // the step of the last checkpoint written here
+  std::optional<std::int64_t> held_step_;  // whose weights the model holds, if not the last one's
   TrainSums timed_;
   double timed_seconds_ = 0.0;
 };
@@ -378,7 +372,10 @@ TrainResult Trainer<T>::start(const Dataset& train, const Dataset* valid) {
                       "early_stopping and load_best_model_at_end: need validation data");
   }
   std::optional<FolderLock> lock;
-  if (!options_.output_dir.empty()) lock.emplace(options_.output_dir);
+  if (!options_.output_dir.empty()) {
+    lock.emplace(options_.output_dir);
+    require_replaceable(options_.output_dir);
+  }
   if (train.eos_token_id() >= 0) model_.align_end_token(train.eos_token_id());
   TrainResult result = Run(*this, train, valid).run();
   result.locked = !lock || lock->held();

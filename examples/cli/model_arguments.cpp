@@ -4,6 +4,8 @@
 #include <solo/io/json_fields.hpp>
 #include <solo/io/tensor_store.hpp>
 
+#include <charconv>
+
 namespace solo::cli {
 
 void ModelArguments::add_to(CLI::App& app, const std::vector<std::string>& dtypes) {
@@ -24,12 +26,13 @@ std::optional<Tokenizer> ModelArguments::find_tokenizer() const {
   const auto mark = metadata.find(kTokenizerKey);
   if (!tokenizer || mark == metadata.end()) return tokenizer;
   // Tokens that were only added change nothing of what was trained.
-  const int tokens = std::atoi(mark->second.c_str());
+  int tokens = -1;
+  (void)std::from_chars(mark->second.data(), mark->second.data() + mark->second.size(), tokens);
   if (tokenizer_mark(*tokenizer, tokens) == mark->second) return tokenizer;
-  fail<ConfigError>("tokenizer.other", display_name(own ? adapter : model),
-                    ": the tokenizer there is not the one that ",
-                    display_name(adapter.empty() ? model : adapter),
-                    " was trained with; put the files of that one there");
+  fail<FormatError>(
+      adapter.empty() ? "model.mixed" : "adapter.mixed", display_name(own ? adapter : model),
+      ": the tokenizer there is not the one that ", display_name(adapter.empty() ? model : adapter),
+      " was trained with; put the files of that one there");
 }
 
 std::string tokenizer_mark(const Tokenizer& tokenizer, int tokens) {

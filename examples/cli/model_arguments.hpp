@@ -70,7 +70,8 @@ struct ModelArguments {
     return loaded;
   }
   /// The adapter's own tokenizer, which may have more tokens, or else the model's; none if neither
-  /// folder has one. Throws ConfigError "tokenizer.other" for one that training did not use.
+  /// folder has one. Throws FormatError "adapter.mixed" or "model.mixed" for one that training did
+  /// not use.
   [[nodiscard]] std::optional<Tokenizer> find_tokenizer() const;
   /// What the tensors of the adapter, or else of the model, say about it; of older folders, whose
   /// tensors say nothing, training_args.json. Throws FormatError.

@@ -174,9 +174,10 @@ TEST_CASE("generate: wrong options") {
     more.insert(more.begin(), {"generate", "--model", model, "--prompt", "a"});
     return solo_program(dir, more);
   };
-  check_error(with({"--num-beams", "0"}), 1, "num_beams: expected 1 to 1024, found 0");
+  check_error(with({"--num-beams", "0"}), 1, "--num-beams: expected 1 to 1024, found 0");
   check_error(with({"--do-sample", "--temperature", "0"}), 1, "temperature");
-  check_error(with({"--do-sample", "--top-p", "1.5"}), 1, "top_p: expected 0 < x <= 1, found 1.5");
+  check_error(with({"--do-sample", "--top-p", "1.5"}), 1,
+              "--top-p: expected 0 < x <= 1, found 1.5");
   check_error(with({"--num-beams", "2", "--num-return-sequences", "3"}), 1, "at most num_beams 2");
   check_error(with({"--num-return-sequences", "2"}), 1, "num_return_sequences");
   check_error(with({"--num-beams", "2", "--stream"}), 1, "on_token");

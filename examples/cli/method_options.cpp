@@ -152,7 +152,8 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
       {"--lora-alpha", "lora: alpha; the scale is alpha / rank", "FLOAT", nullptr,
        [](L& c, Text& o, Text& t) { c.lora_alpha = parse_number<double>(o, t); }},
       {"--target-modules",
-       "lora: module names (such as c_attn, wte; c_attn.q, .k, .v are parts), all-linear or a regex",
+       "lora: module names (such as c_attn, wte; c_attn.q, .k, .v are parts), all-linear or a "
+       "regex",
        "LIST", nullptr, [](L& c, Text& o, Text& t) { c.target_modules = parse_modules(o, t); }},
       {"--exclude-modules", "lora: module names or a regular expression", "LIST", nullptr,
        [](L& c, Text& o, Text& t) { c.exclude_modules = parse_modules(o, t); }},

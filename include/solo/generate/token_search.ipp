@@ -73,7 +73,8 @@ template <Scalar T>
 void TokenSearch<T>::tell(int token, bool finished) {
   if (!stream_) return;
   // A final end token is no text.
-  if (!(finished && settings_.stop.is_end_token(token))) stream_->push(tokenizer_->decode_one(token));
+  if (!(finished && settings_.stop.is_end_token(token)))
+    stream_->push(tokenizer_->decode_one(token));
   if (finished) stream_->finish();
 }
 

@@ -32,8 +32,8 @@ struct EvaluationTexts {
 ///
 /// Throws IoError; FormatError "metrics.text" naming file and line: an empty file, a group of
 /// references without any, NUL, invalid UTF-8, more than two columns, a source without references;
-/// "metrics.json" for JSON without these keys; "metrics.count", naming both files, when there are more or fewer hypotheses than groups of
-/// references; "text.utf16"; "data.csv".
+/// "metrics.json" for JSON without these keys; "metrics.count", naming both files, when there are
+/// more or fewer hypotheses than groups of references; "text.utf16"; "data.csv".
 [[nodiscard]] EvaluationTexts read_evaluation_texts(const std::filesystem::path& references,
                                                     const std::filesystem::path& hypotheses);
 

@@ -125,7 +125,7 @@ TEST_CASE("solo compare trains, decodes and scores every method with every seed"
 TEST_CASE("solo compare warns of empty texts, which raise a score") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;
-  setup.plan["methods"] = {setup.plan["methods"][0]};
+  setup.plan["methods"] = Json::array({setup.plan["methods"][0]});
   setup.plan.erase("reference");
   setup.plan["seeds"] = {1};
   setup.plan["generation"] = {{"max-new-tokens", 1}, {"forced-eos-token-id", "511"}};

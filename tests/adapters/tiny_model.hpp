@@ -9,6 +9,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +39,15 @@ GPT2<T> tiny_model(const GPT2Config& config = tiny_config(), int threads = 1) {
   GPT2<T> model(config, {.threads = threads});
   disturb(model.parameters(), 0.25, 5);
   return model;
+}
+
+/// The adapter's tensor of this name; std::out_of_range if it has none.
+template <Scalar T>
+Parameter<T>& tensor(Adapter<T>& adapter, const std::string& name) {
+  for (Parameter<T>* p : adapter.parameters()) {
+    if (p->name() == name) return *p;
+  }
+  throw std::out_of_range("no tensor " + name);
 }
 
 /// Sequences of these lengths with random tokens, every row scored but the first of each longer

@@ -31,15 +31,6 @@ LoraAdapter<T>& lora(GPT2<T>& model, const LoraConfig& config) {
   return dynamic_cast<LoraAdapter<T>&>(model.add_adapter("a", config));
 }
 
-template <Scalar T>
-Parameter<T>& tensor(Adapter<T>& adapter, const std::string& name) {
-  for (Parameter<T>* p : adapter.parameters()) {
-    if (p->name() == name) return *p;
-  }
-  FAIL("no tensor " << name);
-  return *adapter.parameters().front();
-}
-
 /// One plain gradient step.
 void train_step(GPT2<float>& model) {
   Tape<float> tape;

@@ -23,15 +23,6 @@ namespace {
 const std::vector<int> kIds = {3, 17, 5, 5, 22, 0, 9, 11};
 const LoraConfig kTables{.r = 3, .target_modules = {"wte", "lm_head"}};
 
-template <Scalar T>
-Parameter<T>& tensor(Adapter<T>& adapter, const std::string& name) {
-  for (Parameter<T>* p : adapter.parameters()) {
-    if (p->name() == name) return *p;
-  }
-  FAIL("no tensor " << name);
-  return *adapter.parameters().front();
-}
-
 GPT2Config untied_config() {
   GPT2Config config = tiny_config();
   config.tie_word_embeddings = false;

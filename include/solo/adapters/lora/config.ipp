@@ -181,9 +181,7 @@ inline void check_tying(const JsonFields& fields, const LoraConfig& config) {
     fail<ConfigError>("lora.unsupported", fields.where(kKey), ": true is not supported where ", key,
                       " names lm_head; name wte alone, or set it false");
   };
-  const auto is_head = [](std::string_view name) { return names_module(name, "lm_head"); };
-  const std::vector<std::string>& saved = config.modules_to_save;
-  if (std::any_of(saved.begin(), saved.end(), is_head)) refuse("modules_to_save");
+  if (saves_module(config, "lm_head")) refuse("modules_to_save");
   const auto& rows = config.trainable_token_indices;
   if (rows.size() > 1 && rows[0].second != rows[1].second) refuse("trainable_token_indices");
   if (ModuleMatcher(config.target_modules, "target_modules").matches("lm_head")) {

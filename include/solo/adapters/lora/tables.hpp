@@ -56,6 +56,9 @@ struct LoraTable {
 [[nodiscard]] std::vector<LoraTable> plan_tables(const LoraConfig& config, const GPT2Config& base,
                                                  std::span<const std::string> replaced);
 
+/// Whether an entry of modules_to_save names the module.
+[[nodiscard]] bool saves_module(const LoraConfig& config, std::string_view module);
+
 /// Of an adapter file's names (after the prefix), those of tables of the base.
 [[nodiscard]] std::vector<std::string> saved_table_names(const LoraConfig& config,
                                                          std::span<const std::string> names);

@@ -97,7 +97,7 @@ SOLO_INLINE std::vector<LoraTable> plan_tables(const LoraConfig& config, const G
   return result;
 }
 
-[[nodiscard]] inline bool saves_module(const LoraConfig& config, std::string_view module) {
+SOLO_INLINE bool saves_module(const LoraConfig& config, std::string_view module) {
   return std::any_of(config.modules_to_save.begin(), config.modules_to_save.end(),
                      [module](const std::string& entry) { return names_module(entry, module); });
 }

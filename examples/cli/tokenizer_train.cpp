@@ -8,7 +8,6 @@
 #include "kept_files.hpp"
 #include "program.hpp"
 
-#include <algorithm>
 #include <memory>
 
 namespace solo::cli {
@@ -20,10 +19,6 @@ struct TokenizerTrainArguments {
   TokenizerTrainOptions training;
   DataOptions data;
 };
-
-bool is_tokenizer_file(std::string_view name) {
-  return std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), name) != kTokenizerFiles.end();
-}
 
 void run_tokenizer_train(const TokenizerTrainArguments& options, const Common& common) {
   require_folder(options.output);

@@ -50,6 +50,21 @@ std::string error_of(const F& f) {
 
 }  // namespace
 
+TEST_CASE("a name of a file is not a way out of the folder", "[file]") {
+  const TempDir temp;
+  AtomicFolder files(temp.path() / "result");
+  for (const char* name : {"../config", "a/b", "/config", "", ".", "..", "a/"}) {
+    CAPTURE(name);
+    CHECK_THROWS_AS(files.add(name), ConfigError);
+    CHECK_THROWS_AS(files.add_essential(name), ConfigError);
+    CHECK_THROWS_AS(files.write(name, "text"), ConfigError);
+    CHECK_THROWS_AS(files.remove(name), ConfigError);
+  }
+  files.write("config", "text");
+  files.commit();
+  CHECK(names(files.path()) == std::set<std::string>{"config"});
+}
+
 TEST_CASE("the files of a result are replaced together", "[file]") {
   const TempDir dir;
   const std::filesystem::path folder = dir.path() / "new" / "folder";

@@ -10,7 +10,7 @@
 #include <algorithm>
 
 using namespace solo;
-using test::tiny_config;
+using test::learner_config;
 using test::tiny_data;
 
 namespace {
@@ -46,7 +46,7 @@ struct Ended {
 
 Ended run(const TrainerOptions& options) {
   Ended ended;
-  GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
   try {
     ended.result = Trainer(model, options).train(tiny_data(), other_data());
   } catch (const Error& error) {
@@ -149,7 +149,7 @@ TEST_CASE("load_best_model_at_end that comes with a resume knows the evaluations
     CHECK(refused.error.starts_with("checkpoint.best: "));
     CHECK(has(refused.error, checkpoint_name(best) + " cannot be read"));
     CHECK(refused.weights == test::all_values(*std::make_unique<GPT2<float>>(
-                                 tiny_config(), ModelOptions{.threads = 1, .seed = 5})));
+                                 learner_config(), ModelOptions{.threads = 1, .seed = 5})));
   }
   SECTION("in another folder it comes along") {
     TrainerOptions elsewhere = resumed(options_in(dir.path() / "elsewhere", kSteps), kSteps);
@@ -166,7 +166,7 @@ TEST_CASE("a best checkpoint that goes while the run trains costs no result", "[
   const test::TempDir dir;
   TrainerOptions options = options_in(dir.path() / "out", kSteps);
   options.load_best_model_at_end = true;
-  GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
   Trainer trainer(model, options);
   trainer.on_step([&](const StepInfo& info) {
     if (info.step < kSteps) return;

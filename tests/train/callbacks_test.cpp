@@ -12,11 +12,11 @@
 #include <thread>
 
 using solo::test::all_values;
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 TEST_CASE("callbacks come in order: step, log, evaluation", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 4,
                                 .batch_size = 4,
                                 .logging_steps = 2,
@@ -39,7 +39,7 @@ TEST_CASE("callbacks come in order: step, log, evaluation", "[train]") {
 }
 
 TEST_CASE("what is left since the last entry is logged at the end", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 5, .batch_size = 4, .logging_steps = 2});
   std::vector<solo::LogEntry> logs;
   double sum = 0.0;
@@ -61,7 +61,7 @@ TEST_CASE("what is left since the last entry is logged at the end", "[train]") {
 }
 
 TEST_CASE("a callback that returns true stops the run after the step", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 9, .batch_size = 4});
   int later = 0;
   trainer.on_step([](const solo::StepInfo& s) { return s.step == 3; });
@@ -80,7 +80,7 @@ TEST_CASE("a callback that returns true stops the run after the step", "[train]"
 }
 
 TEST_CASE("request_stop from another thread ends the run, the step being whole", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 1000000, .batch_size = 4});
   std::thread other;
   std::int64_t seen = 0;
@@ -105,7 +105,7 @@ TEST_CASE("request_stop from another thread ends the run, the step being whole",
 }
 
 TEST_CASE("an exception from a callback leaves train", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 5, .batch_size = 4});
   trainer.on_step([](const solo::StepInfo& s) {
     if (s.step == 2) throw std::runtime_error("mine");
@@ -132,7 +132,7 @@ struct Scaled final : solo::BlockAdapter<float> {
 }  // namespace
 
 TEST_CASE("only the active adapter trains, and its schedule counts optimizer steps", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   std::vector<double> first;
   std::vector<double> second;
   model.add_adapter("idle", std::make_unique<Scaled>(model.config(), first));
@@ -156,7 +156,7 @@ TEST_CASE("only the active adapter trains, and its schedule counts optimizer ste
 }
 
 TEST_CASE("a callback cannot change the adapters of the training", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   model.add_adapter("b", solo::LoraConfig{.r = 1});
   model.add_adapter("a", solo::LoraConfig{.r = 1});
   using Model = solo::GPT2<float>;
@@ -196,7 +196,7 @@ TEST_CASE("a callback cannot change the adapters of the training", "[train]") {
 }
 
 TEST_CASE("callbacks are functions, and come before the training", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   model.add_adapter("a", solo::LoraConfig{.r = 1});
   solo::Trainer trainer(model, {.max_steps = 3, .batch_size = 4});
   const auto refused = [](const auto& call) {
@@ -222,7 +222,7 @@ TEST_CASE("callbacks are functions, and come before the training", "[train]") {
   const auto again = [&] { trainer.train(data); };
   const auto nested = [&] { solo::Trainer(model, {.max_steps = 1}).train(data); };
   const auto moved = [&] { const solo::GPT2<float> taken = std::move(model); };
-  const auto replaced = [&] { model = solo::GPT2<float>(tiny_config(), {.threads = 1}); };
+  const auto replaced = [&] { model = solo::GPT2<float>(learner_config(), {.threads = 1}); };
   const auto resized = [&] { model.resize_token_embeddings(40); };
   trainer.on_step([&](const StepInfo& info) {
     if (info.step != 2) return;

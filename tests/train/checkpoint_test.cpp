@@ -147,7 +147,7 @@ TEST_CASE("every flipped bit of a checkpoint is noticed", "[checkpoint]") {
 
 TEST_CASE("every flipped bit of a checkpoint of a run is noticed", "[checkpoint]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(solo::test::tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(solo::test::learner_config(), {.threads = 1});
   model.add_adapter("a", solo::LoraConfig{.r = 1});
   solo::Trainer trainer(
       model, {.output_dir = dir.path(), .max_steps = 2, .logging_steps = 1, .save_steps = 2});

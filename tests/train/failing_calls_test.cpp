@@ -95,13 +95,13 @@ int fchmod(int fd, mode_t mode) noexcept {
 
 namespace {
 
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 constexpr int kSteps = 5;
 
 solo::GPT2<float> new_model() {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  solo::GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
   model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_dropout = 0.1});
   return model;
 }
@@ -265,7 +265,7 @@ constexpr std::array kResult = {"adapter_config.json", "adapter_model.safetensor
 
 /// A run whose result is an adapter.
 void train_adapter(const std::filesystem::path& folder, double alpha, Plan* plan) {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  solo::GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
   model.add_adapter("a", solo::LoraConfig{.r = 1, .lora_alpha = alpha});
   solo::TrainerOptions options = options_in(folder);
   options.max_steps = 2;
@@ -288,7 +288,7 @@ bool same_result(const std::filesystem::path& folder, const std::filesystem::pat
 }
 
 bool refused(const std::filesystem::path& folder) {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+  solo::GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
   try {
     model.load_adapter("a", folder);
     return false;

@@ -10,7 +10,7 @@
 #include <map>
 
 using namespace solo;
-using test::tiny_config;
+using test::learner_config;
 using test::tiny_data;
 
 namespace {
@@ -37,7 +37,7 @@ TrainerOptions options_in(const std::filesystem::path& folder) {
 
 /// A trainer that saves its model as the program does.
 struct Process {
-  GPT2<float> model = GPT2<float>(tiny_config(), {.threads = 1, .seed = 5});
+  GPT2<float> model = GPT2<float>(learner_config(), {.threads = 1, .seed = 5});
   Trainer<float> trainer;
   explicit Process(const TrainerOptions& options) : trainer(model, options) {
     trainer.on_save([this](AtomicFolder& files) { model.save_pretrained(files); });

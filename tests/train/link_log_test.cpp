@@ -14,15 +14,15 @@
 
 using namespace solo;
 using test::check_throws;
+using test::learner_config;
 using test::lines;
 using test::read;
-using test::tiny_config;
 using test::tiny_data;
 
 namespace {
 
 struct Process {
-  GPT2<float> model{tiny_config(), {.threads = 1, .seed = 5}};
+  GPT2<float> model{learner_config(), {.threads = 1, .seed = 5}};
   Trainer<float> trainer;
   explicit Process(const TrainerOptions& options) : trainer(adapted(model), options) {}
   static GPT2<float>& adapted(GPT2<float>& model) {

@@ -7,13 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 TEST_CASE("a run leaves trainer_state.json, log.jsonl and training_args.json", "[train]") {
   const solo::test::TempDir dir;
   const std::filesystem::path out = dir.path() / "a" / "b";
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.output_dir = out,
                                 .epochs = 2,
                                 .batch_size = 4,
@@ -94,7 +94,7 @@ TEST_CASE("a run leaves trainer_state.json, log.jsonl and training_args.json", "
 
 TEST_CASE("two runs into one folder: the second replaces the first", "[train]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   for (const int steps : {6, 2}) {
     solo::Trainer trainer(model,
                           {.output_dir = dir.path(), .max_steps = steps, .logging_steps = 1});

@@ -6,14 +6,14 @@
 #include "support/temp_dir.hpp"
 #include "train/tiny.hpp"
 
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 TEST_CASE("a finished run goes on with the schedule of the new number of steps", "[resume]") {
   const solo::test::TempDir dir;
   std::vector<double> rates;
   const auto run = [&](std::int64_t steps, bool resume) {
-    solo::GPT2<float> model(tiny_config(), {.threads = 1, .seed = 5});
+    solo::GPT2<float> model(learner_config(), {.threads = 1, .seed = 5});
     model.add_adapter("a", solo::LoraConfig{.r = 1});
     solo::Trainer trainer(model, {.output_dir = dir.path(),
                                   .max_steps = steps,
@@ -41,7 +41,7 @@ TEST_CASE("a finished run goes on with the schedule of the new number of steps",
 TEST_CASE("a base stored in another type is another run", "[resume]") {
   const solo::test::TempDir dir;
   {
-    solo::GPT2<float> rounded(tiny_config(), {.threads = 1, .seed = 5});
+    solo::GPT2<float> rounded(learner_config(), {.threads = 1, .seed = 5});
     rounded.save_pretrained(dir.path() / "base", {.dtype = solo::DType::bfloat16});
   }
   const auto run = [&](solo::DType dtype, bool resume) -> std::string {

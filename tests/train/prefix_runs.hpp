@@ -18,7 +18,7 @@
 namespace solo::test::prefix {
 
 inline GPT2Config config() {
-  GPT2Config c = tiny_config();
+  GPT2Config c = learner_config();
   c.n_layer = 6;
   return c;
 }

@@ -118,7 +118,7 @@ void follow(const solo::Json& run, double tolerance) {
 /// A tiny model with an adapter.
 template <class Config>
 solo::GPT2<float> tiny_model(const Config& config, int threads = 1) {
-  solo::GPT2<float> model(solo::test::tiny_config(), {.threads = threads, .seed = 5});
+  solo::GPT2<float> model(solo::test::learner_config(), {.threads = threads, .seed = 5});
   if constexpr (!std::is_same_v<Config, std::monostate>) model.add_adapter("a", config);
   return model;
 }
@@ -295,7 +295,7 @@ TEST_CASE("the loss of three positions is that of LoRA's code", "[recipe]") {
 
 TEST_CASE("the loss of a batch has 1e-4 in its denominator, the validation loss is of batches",
           "[recipe]") {
-  solo::GPT2<double> model(solo::test::tiny_config(), {.threads = 1});
+  solo::GPT2<double> model(solo::test::learner_config(), {.threads = 1});
   solo::TrainerOptions options = solo::lora_e2e_options();
   const solo::Dataset data = solo::test::tiny_data(6);
   // Batches of 4 in the order of seed 110: the second has two examples drawn once more.

@@ -9,7 +9,7 @@
 #include <limits>
 
 using solo::test::all_values;
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 namespace {
@@ -27,7 +27,7 @@ std::string error_of(const F& f) {
 
 std::string option_error(const solo::TrainerOptions& options) {
   return error_of<solo::ConfigError>([&] {
-    solo::GPT2<float> model(tiny_config(), {.threads = 1});
+    solo::GPT2<float> model(learner_config(), {.threads = 1});
     const solo::Trainer trainer(model, options);
   });
 }
@@ -36,7 +36,7 @@ std::string option_error(const solo::TrainerOptions& options) {
 
 TEST_CASE("a NaN weight stops the first step with its name, and nothing is written", "[train]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   model.parameter("h.1.mlp.c_fc.weight").value().span()[37] =
       std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> before = all_values(model);
@@ -57,7 +57,7 @@ TEST_CASE("a NaN weight stops the first step with its name, and nothing is writt
 
 TEST_CASE("a run that diverges keeps the model and the lines before", "[train]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.output_dir = dir.path(),
                                 .max_steps = 9,
                                 .learning_rate = 1e30,
@@ -86,7 +86,7 @@ TEST_CASE("a run that diverges keeps the model and the lines before", "[train]")
 
 TEST_CASE("an update that overflows stops the run with the parameter's name", "[train]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.output_dir = dir.path(),
                                 .max_steps = 9,
                                 .learning_rate = 1e38,
@@ -100,7 +100,7 @@ TEST_CASE("an update that overflows stops the run with the parameter's name", "[
 }
 
 TEST_CASE("an epsilon of zero divides by zero, and that is said", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 3, .adam_epsilon = 0.0});
   // The positions beyond the longest example have no gradient: 0 / (√0 + 0).
   CHECK(error_of<solo::NumericError>([&] {
@@ -110,7 +110,7 @@ TEST_CASE("an epsilon of zero divides by zero, and that is said", "[train]") {
 
 TEST_CASE("a gradient that overflows stops the run before the update", "[train]") {
   const auto refused = [](double max_grad_norm, bool beyond) {
-    solo::GPT2<float> model(tiny_config(), {.threads = 1});
+    solo::GPT2<float> model(learner_config(), {.threads = 1});
     model.parameter("ln_f.weight").value().fill(1e30F);
     if (beyond) {  // huge activations, which no weight lets through: the loss stays finite
       model.parameter("h.1.ln_2.weight").value().fill(1e20F);
@@ -141,7 +141,7 @@ TEST_CASE("a gradient whose square overflows is refused before the update", "[tr
 }
 
 TEST_CASE("a loss that is not finite in evaluation stops the run", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   model.parameter("ln_f.weight").value().span()[0] = std::numeric_limits<float>::infinity();
   solo::Trainer trainer(model, {.max_steps = 3, .eval_on_start = true});
   const std::string error =
@@ -180,7 +180,7 @@ TEST_CASE("options out of their range are refused by name", "[train]") {
 
 TEST_CASE("data that the model cannot take are refused before anything happens", "[train]") {
   const solo::test::TempDir dir;
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.output_dir = dir.path() / "out", .max_steps = 3});
   const solo::Dataset good = tiny_data();
   const auto with = [](const solo::Example& last) {
@@ -202,7 +202,7 @@ TEST_CASE("data that the model cannot take are refused before anything happens",
 }
 
 TEST_CASE("nothing to train is an error", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   for (solo::Parameter<float>* p : model.parameters()) p->set_requires_grad(false);
   solo::Trainer trainer(model, {.max_steps = 3});
   CHECK(error_of<solo::ConfigError>([&] { trainer.train(tiny_data()); }) ==
@@ -211,7 +211,7 @@ TEST_CASE("nothing to train is an error", "[train]") {
 }
 
 TEST_CASE("a multiplier for tensors that do not train is refused", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 3, .lr_multipliers = {{"lora_A", 2.0}}});
   CHECK(error_of<solo::ConfigError>([&] { trainer.train(tiny_data()); }) ==
         "optim.multiplier: lr_multiplier 'lora_A': no tensor of this kind is trained");
@@ -220,7 +220,7 @@ TEST_CASE("a multiplier for tensors that do not train is refused", "[train]") {
 TEST_CASE("an output folder that cannot be made stops before the first update", "[train]") {
   const solo::test::TempDir dir;
   std::ofstream(dir.path() / "file") << "x";
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   const std::vector<float> before = all_values(model);
   solo::Trainer trainer(model, {.output_dir = dir.path() / "file", .max_steps = 3});
   CHECK(error_of<solo::IoError>([&] { trainer.train(tiny_data()); }) != "no error");

@@ -13,8 +13,8 @@
 #include <set>
 #include <stdexcept>
 
+using solo::test::learner_config;
 using solo::test::lines;
-using solo::test::tiny_config;
 using solo::test::tiny_data;
 
 namespace {
@@ -64,7 +64,7 @@ struct Process {
   Process(const solo::TrainerOptions& options, const Attach<T>& attach, int threads = 1)
       : model(prepared(attach, threads)), trainer(model, options) {}
   static solo::GPT2<T> prepared(const Attach<T>& attach, int threads) {
-    solo::GPT2<T> model(tiny_config(), {.threads = threads, .seed = 5});
+    solo::GPT2<T> model(learner_config(), {.threads = threads, .seed = 5});
     attach(model);
     return model;
   }
@@ -383,7 +383,7 @@ TEST_CASE("the best checkpoint is kept and returned to, and patience ends the ru
                                .save_steps = 3,
                                .early_stopping = 4,
                                .load_best_model_at_end = true};
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, options);
   std::vector<double> losses;
   trainer.on_eval([&](const solo::EvalInfo& e) { losses.push_back(e.eval_loss); });
@@ -408,7 +408,7 @@ TEST_CASE("the best checkpoint is kept and returned to, and patience ends the ru
 
   // Resumed, it knows that its patience is at an end, and what was best.
   options.resume = true;
-  solo::GPT2<float> other(tiny_config(), {.threads = 1});
+  solo::GPT2<float> other(learner_config(), {.threads = 1});
   solo::Trainer again(other, options);
   const solo::TrainResult same = again.train(tiny_data(), valid);
   CHECK(same.stopped_early);
@@ -417,7 +417,7 @@ TEST_CASE("the best checkpoint is kept and returned to, and patience ends the ru
 }
 
 TEST_CASE("options that need others are refused", "[resume]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   const auto refused = [&](const solo::TrainerOptions& options) {
     return error_of([&] { solo::Trainer(model, options).train(tiny_data()); });
   };

@@ -15,7 +15,7 @@
 
 namespace solo::test {
 
-inline GPT2Config tiny_config() {
+inline GPT2Config learner_config() {
   return {.vocab_size = 23,
           .n_positions = 16,
           .n_embd = 8,

@@ -10,7 +10,7 @@
 #include <cstring>
 
 using solo::test::all_values;
-using solo::test::tiny_config;
+using solo::test::learner_config;
 using solo::test::tiny_data;
 
 namespace {
@@ -28,7 +28,7 @@ struct Outcome {
 };
 template <class T>
 Outcome<T> train(const solo::TrainerOptions& options, int threads = 1) {
-  solo::GPT2<T> model(tiny_config(), {.threads = threads, .seed = 5});
+  solo::GPT2<T> model(learner_config(), {.threads = threads, .seed = 5});
   solo::Trainer trainer(model, options);
   Outcome<T> out;
   trainer.on_step([&](const solo::StepInfo& s) { out.losses.push_back(s.loss); });
@@ -40,7 +40,7 @@ Outcome<T> train(const solo::TrainerOptions& options, int threads = 1) {
 }  // namespace
 
 TEST_CASE("training learns a tiny task, and what it reports is true", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   const solo::Dataset data = tiny_data();
   const double before = model.score(data).loss;
   solo::Trainer trainer(model, {.epochs = 40, .batch_size = 4, .learning_rate = 1e-2});
@@ -65,7 +65,7 @@ TEST_CASE("training learns a tiny task, and what it reports is true", "[train]")
 
 TEST_CASE("the trainer is the loop that one would write", "[train]") {
   const solo::Dataset data = tiny_data();
-  solo::GPT2<float> expected(tiny_config(), {.threads = 1});
+  solo::GPT2<float> expected(learner_config(), {.threads = 1});
   {
     solo::AdamW<float> optimizer(expected.trainable_parameters(), {.learning_rate = 3e-3});
     solo::Tape<float> tape;
@@ -78,7 +78,7 @@ TEST_CASE("the trainer is the loop that one would write", "[train]") {
       optimizer.zero_grad();
     }
   }
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model, {.max_steps = 7,
                                 .batch_size = 4,
                                 .learning_rate = 3e-3,
@@ -164,7 +164,7 @@ TEST_CASE("options change what they say", "[train]") {
 }
 
 TEST_CASE("the rate of a step is the schedule's of the step before", "[train]") {
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   const std::vector<float> start = all_values(model);
   std::vector<double> rates;
   bool unchanged_after_first = false;
@@ -185,7 +185,7 @@ TEST_CASE("the rate of a step is the schedule's of the step before", "[train]") 
 
 TEST_CASE("the norm is reported before clipping, with clipping on and off", "[train]") {
   const auto norms = [](double max_grad_norm) {
-    solo::GPT2<double> model(tiny_config(), {.threads = 1});
+    solo::GPT2<double> model(learner_config(), {.threads = 1});
     solo::Trainer trainer(model, {.max_steps = 1, .max_grad_norm = max_grad_norm});
     double norm = 0.0;
     trainer.on_step([&](const solo::StepInfo& s) { norm = s.grad_norm; });
@@ -204,7 +204,7 @@ TEST_CASE("a step without any label changes nothing and has no loss", "[train]")
     examples.push_back(std::move(example));
   }
   const solo::Dataset data = solo::Dataset::from_ids(std::move(examples));
-  solo::GPT2<float> model(tiny_config(), {.threads = 1});
+  solo::GPT2<float> model(learner_config(), {.threads = 1});
   solo::Trainer trainer(model,
                         {.epochs = 1, .batch_size = 1, .shuffle = false, .logging_steps = 1});
   std::vector<float> weights;

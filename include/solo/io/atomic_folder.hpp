@@ -25,7 +25,8 @@ class AtomicFolder {
   explicit AtomicFolder(std::filesystem::path folder);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return folder_; }
-  /// A new file of the folder, to be written before commit(). Throws as AtomicFile.
+  /// A new file of the folder, to be written before commit(). Throws as AtomicFile; ConfigError
+  /// "config.value" for a name that is not a plain file name ("../a", "a/b", ""), as all below.
   [[nodiscard]] AtomicFile& add(std::string_view name);
   /// As add(), of the file without which the others are nothing.
   [[nodiscard]] AtomicFile& add_essential(std::string_view name);

@@ -51,6 +51,17 @@ class SetAside {
   std::vector<std::unique_ptr<AtomicFile>> files_;
 };
 
+/// The path of a file that lies in the folder itself.
+[[nodiscard]] inline std::filesystem::path file_in(const std::filesystem::path& folder,
+                                                   std::string_view name) {
+  const std::filesystem::path file(name);
+  if (name.empty() || name == "." || name == ".." || file.filename() != file) {
+    fail<ConfigError>("config.value", "name ", quoted(name), ": not the plain name of a file in ",
+                      display_name(folder));
+  }
+  return folder / file;
+}
+
 }  // namespace detail
 
 SOLO_INLINE AtomicFolder::AtomicFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -59,7 +70,7 @@ SOLO_INLINE AtomicFolder::AtomicFolder(std::filesystem::path folder) : folder_(s
 }
 
 SOLO_INLINE AtomicFile& AtomicFolder::add(std::string_view name, bool essential) {
-  std::filesystem::path target = folder_ / name;
+  std::filesystem::path target = detail::file_in(folder_, name);
   auto file = std::make_unique<AtomicFile>(target);
   std::erase_if(items_, [&](const Item& item) { return item.target == target; });
   items_.push_back({std::move(target), std::move(file), essential});
@@ -79,7 +90,7 @@ SOLO_INLINE void AtomicFolder::write(std::string_view name, std::string_view tex
 }
 
 SOLO_INLINE void AtomicFolder::remove(std::string_view name) {
-  std::filesystem::path target = folder_ / name;
+  std::filesystem::path target = detail::file_in(folder_, name);
   const auto same = [&](const Item& item) { return item.target == target; };
   if (std::any_of(items_.begin(), items_.end(), same)) return;
   items_.push_back({std::move(target), nullptr, false});

@@ -12,6 +12,7 @@
 #include <solo/text/vocabulary.hpp>
 #include <solo/text/whole_tokens.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -27,6 +28,10 @@ namespace solo::inline SOLO_ABI {
 inline constexpr std::array<std::string_view, 6> kTokenizerFiles = {
     "added_tokens.json",     "merges.txt", "special_tokens_map.json", "tokenizer.json",
     "tokenizer_config.json", "vocab.json"};
+/// Whether it is one of these.
+[[nodiscard]] constexpr bool is_tokenizer_file(std::string_view name) noexcept {
+  return std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), name) != kTokenizerFiles.end();
+}
 
 /// How Tokenizer::encode reads a text.
 struct EncodeOptions {

@@ -25,9 +25,7 @@ SOLO_INLINE bool is_result_name(std::string_view name) noexcept {
       "model.safetensors",   "report.md",
       "trainer_state.json",  "training_args.json",
       ".solo-lock"};
-  const auto is_name = [&](std::string_view known) { return name == known; };
-  return std::any_of(kNames.begin(), kNames.end(), is_name) ||
-         std::any_of(kTokenizerFiles.begin(), kTokenizerFiles.end(), is_name) ||
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end() || is_tokenizer_file(name) ||
          (name.starts_with("checkpoint-") && name.ends_with(".safetensors"));
 }
 

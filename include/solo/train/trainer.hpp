@@ -73,10 +73,11 @@ class Trainer {
   [[nodiscard]] const TrainerOptions& options() const noexcept { return options_; }
 
   /// Calls f(const StepInfo&) after each optimizer step, f(const LogEntry&) after each log entry
-  /// has been written, f(const EvalInfo&) after each evaluation; the callbacks of a kind in the
-  /// order they came. What f returns is void, or bool: true stops as request_stop() does. An
-  /// exception from f leaves train(). Throws ConfigError, as those below: "config.value" for an
-  /// empty std::function, "train.running" in a callback of this trainer.
+  /// has been written (that of an evaluation before the first step among them), f(const EvalInfo&)
+  /// after each evaluation; the callbacks of a kind in the order they came. What f returns is void,
+  /// or bool: true stops as request_stop() does. An exception from f leaves train(). Throws
+  /// ConfigError, as those below: "config.value" for an empty std::function, "train.running" in a
+  /// callback of this trainer.
   template <class F>
   Trainer& on_step(F&& f) {
     return add(on_step_, detail::make_callback<StepInfo>(std::forward<F>(f)));

@@ -12,6 +12,8 @@ A link (j, t) adds to the output of block t what the adapter makes of the output
 
     h_t  <-  h_t + scale * gate(g) * v * up(phi(e * down(dropout(norm(h_j)))))
 
+and with taps sum_i e_i * down(...) of the token i places before, i = 0 ... taps - 1, instead of e * down(...).
+
 The adapter is the module `model.transformer.solo`; its parameters are named as in its file. Forward hooks of the blocks
 do the work, so it acts in generate() too, with or without a cache and beams. Errors are ValueErrors that name the
 field or tensors. Needs torch, transformers and safetensors.
@@ -31,6 +33,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 from transformers import AutoTokenizer, GPT2LMHeadModel
+from transformers.cache_utils import DynamicLayer
 
 PREFIX = "base_model.model.transformer.solo."
 CONFIG_FILE, TENSOR_FILE = "adapter_config.json", "adapter_model.safetensors"
@@ -69,6 +72,7 @@ class SoloConfig:
     share: str = "all"
     map: str = "low_rank"
     factors: str = "trained"
+    taps: int = 1
     use_e: bool = True
     use_v: bool = True
     bias: bool = True
@@ -94,6 +98,7 @@ class SoloConfig:
             expect(field, isinstance(getattr(self, field), bool), "true or false")
         if self.map == "low_rank":
             expect("r", is_integer(self.r) and self.r >= 1, "an integer of at least 1")
+            expect("taps", is_integer(self.taps) and 1 <= self.taps <= 64, "an integer from 1 to 64")
         if self.links == "stride":
             expect("stride", is_integer(self.stride) and self.stride >= 1, "an integer of at least 1")
             expect("first", self.first is None or is_integer(self.first) and self.first >= self.stride,
@@ -113,6 +118,7 @@ class SoloConfig:
         self._check_start()
 
     has_e = property(lambda self: self.use_e and self.map == "low_rank")
+    has_taps = property(lambda self: self.map == "low_rank" and self.taps > 1)
     has_v = property(lambda self: self.use_v and self.map != "scalar")
     has_up = property(lambda self: self.map in ("low_rank", "full"))
 
@@ -183,17 +189,53 @@ def gate_value(kind, g):
     return {"linear": lambda x: x, "sigmoid": torch.sigmoid, "tanh": torch.tanh}[kind](g)
 
 
+class _Past(DynamicLayer):
+    """What links with taps know of the tokens in a cache, kept in it as one layer more: beams reorder it with the rest.
+    keys: (batch, 1, taps - 1, r * links)."""
+
+    is_croppable = False
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def of(self, name, z):
+        i, width = self.names.index(name), z.shape[2]
+        return self.keys[:, 0, :, i * width:(i + 1) * width]
+
+    def keep(self, seen):
+        if not self.is_initialized:
+            first = next(iter(seen.values()))[:, None]
+            self.lazy_initialization(first, first)
+        self.names = list(seen)
+        self.keys = self.values = torch.cat(list(seen.values()), 2)[:, None]
+
+    def crop(self, _tokens):
+        raise ValueError("a cache of an adapter with taps cannot be cropped")
+
+
+def _past_of(cache):
+    """The layer with what earlier passes have left in the cache; None at the beginning."""
+    if cache is None or cache.get_seq_length() == 0:
+        return None
+    if not isinstance(cache.layers[-1], _Past):
+        raise ValueError("the tokens in the cache were seen without the adapter's taps")
+    return cache.layers[-1]
+
+
 class SoloConnection(nn.Module):
     """The adapter's tensors, and the hooks that add its deltas to the block outputs."""
 
     def __init__(self, config, base):
         super().__init__()
-        self.config, self.width = config, base.n_embd
+        self.config, self.width, self.n_layer = config, base.n_embd, base.n_layer
         self.pairs = config.link_list(base.n_layer)
         self.enabled = True
         self.tau = 1.0  # multiplies every gate in training; see set_step
         self.outputs = {}  # in a forward pass: the block outputs that later links read
         self.handles = []
+        self.mask = self.cache = self.past = None  # of the pass that runs, for taps
+        self.seen = {}
         self.links = nn.ModuleDict({f"{j}-{t}": self._new_link() for j, t in self.pairs})
         if config.gate != "none" and config.gate_scope == "global":
             self.gate = nn.Parameter(torch.full((1,), float(config.gate_init)))
@@ -204,6 +246,8 @@ class SoloConnection(nn.Module):
         c, link = self.config, nn.Module()
         if c.has_e:
             link.e = nn.Parameter(torch.ones(c.r))
+        if c.has_taps:
+            link.taps = nn.Parameter(torch.zeros(c.taps - 1, c.r))
         if c.has_v:
             starts_at_zero = c.init == "paper" or c.map == "diagonal"
             link.v = nn.Parameter(torch.zeros(self.width) if starts_at_zero else torch.ones(self.width))
@@ -236,9 +280,10 @@ class SoloConnection(nn.Module):
         if c.has_up:
             parts = self.maps["0" if c.share == "all" else f"{src}-{dst}"]
             if c.map == "low_rank":
-                h = parts["down"](h)
-                if c.has_e:
-                    h = link.e * h
+                z = parts["down"](h)
+                h = link.e * z if c.has_e else z
+                if c.has_taps:
+                    h = h + self._taps(f"{src}-{dst}", link, z)
             if c.activation == "gelu_new":
                 h = F.gelu(h, approximate="tanh")
             h = parts["up"](h)
@@ -248,8 +293,20 @@ class SoloConnection(nn.Module):
             h = gate_value(c.gate, self.gate if c.gate_scope == "global" else link.gate) * h
         return c.scale * (self.tau if self.training else 1.0) * h
 
-    def attach(self, blocks):
-        self.handles = [blocks[0].register_forward_pre_hook(self._enter, with_kwargs=True)]
+    def _taps(self, key, link, z):
+        """sum_i e_i * z of the token i places before, i = 1 ...: of this pass, or what a cache knows of earlier ones."""
+        if self.mask is not None:
+            z = z * self.mask[:, -z.shape[1]:, None]  # nothing comes before a sequence's first token but padding
+        count = len(link.taps)
+        before = z.new_zeros(z.shape[0], count, z.shape[2]) if self.past is None else self.past.of(key, z)
+        z = torch.cat([before, z], 1)
+        self.seen[key] = z[:, -count:]
+        return sum(tap * z[:, count - i:z.shape[1] - i] for i, tap in enumerate(link.taps, 1))
+
+    def attach(self, transformer):
+        blocks = transformer.h
+        self.handles = [transformer.register_forward_pre_hook(self._begin, with_kwargs=True),
+                        blocks[0].register_forward_pre_hook(self._enter, with_kwargs=True)]
         for number, block in enumerate(blocks, 1):
             self.handles.append(block.register_forward_hook(functools.partial(self._correct, number)))
 
@@ -257,10 +314,22 @@ class SoloConnection(nn.Module):
         for handle in self.handles:
             handle.remove()
 
+    def _begin(self, _transformer, args, kwargs):
+        """The transformer's hook: what taps have to know of this pass."""
+        if not self.config.has_taps or not self.enabled:
+            return
+        mask = args[2] if len(args) > 2 else kwargs.get("attention_mask")
+        if mask is not None and mask.dim() != 2:
+            raise ValueError(f"attention_mask: with taps expected (batch, tokens), found {tuple(mask.shape)}")
+        self.mask = None if mask is None or bool(mask.all()) else mask
+
     def _enter(self, block, args, kwargs):
         if self.training and getattr(block, "gradient_checkpointing", False):
             raise RuntimeError("a Solo adapter cannot be trained with gradient checkpointing")
         self.outputs = {0: args[0] if args else kwargs["hidden_states"]}
+        if self.config.has_taps and self.enabled:
+            self.cache, self.seen = args[1] if len(args) > 1 else kwargs.get("past_key_values"), {}
+            self.past = _past_of(self.cache)
 
     def _correct(self, number, _block, _args, output):
         """The hook of block `number`: its output, corrected by the links that end there."""
@@ -274,6 +343,10 @@ class SoloConnection(nn.Module):
         self.outputs[number] = raw if self.config.source == "raw" else h
         for src in [s for s in self.outputs if not any(j == s and t > number for j, t in self.pairs)]:
             del self.outputs[src]  # no later link reads it
+        if number == self.n_layer and self.config.has_taps and self.cache is not None:
+            if not isinstance(self.cache.layers[-1], _Past):
+                self.cache.layers.append(_Past())
+            self.cache.layers[-1].keep(self.seen)
         return (h, *output[1:]) if isinstance(output, tuple) else h
 
     @contextlib.contextmanager
@@ -317,7 +390,7 @@ def _plug(model, solo):
         raise ValueError("the model has a Solo adapter already; remove() it first")
     model.requires_grad_(False)  # the base is frozen from here on
     model.transformer.solo = solo.to(model.device, model.dtype)
-    solo.attach(model.transformer.h)
+    solo.attach(model.transformer)
     return model
 
 
@@ -349,6 +422,8 @@ def save(model, folder):
     solo, base = model.transformer.solo, model.config._name_or_path
     tensors = {PREFIX + name: value.float().contiguous().cpu() for name, value in solo.state_dict().items()}
     config = dataclasses.asdict(solo.config)
+    if solo.config.taps == 1:
+        del config["taps"]  # the published form, which older versions read
     config.update(peft_type="SOLO", task_type="CAUSAL_LM", base_model_name_or_path=base or None)
     os.makedirs(folder, exist_ok=True)
     files = [os.path.join(folder, name) for name in (TENSOR_FILE, CONFIG_FILE)]

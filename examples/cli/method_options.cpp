@@ -127,6 +127,8 @@ const std::vector<Field>& fields() {  // NOLINT(readability-function-size)
        [](S& c, Text&, Text& t) { c.map = parse_choice<SoloMap>("map", t); }},
       {"--factors", "solo: which of the maps train", choices<SoloFactors>(),
        [](S& c, Text&, Text& t) { c.factors = parse_choice<SoloFactors>("factors", t); }},
+      {"--taps", "solo: how many tokens a link looks at, its own and those before (1)", "INT",
+       [](S& c, Text& o, Text& t) { c.taps = parse_number<Index>(o, t); }},
       {"--use-e", "solo: the vector e inside a link", "BOOL",
        [](S& c, Text& o, Text& t) { c.use_e = parse_bool(o, t); }},
       {"--use-v", "solo: the vector v at the end of a link", "BOOL",

@@ -42,7 +42,7 @@ Json forecast(const ParamsArguments& options, const GPT2Config& c, const MethodF
        .frozen_dtype = options.dtype == "bfloat16" ? DType::bfloat16 : DType::float32,
        .gradient_checkpointing = options.gradient_checkpointing});
   const CheckedIndex d = c.n_embd;
-  const CheckedIndex adapter = method.adapter;
+  const CheckedIndex adapter = method.multiplies;
   const CheckedIndex head_flop = 2 * d * c.vocab_size;
   const CheckedIndex block_flop = 2 * (4 * d * d + 2 * d * c.inner());
   const CheckedIndex forward = c.n_layer * block_flop + head_flop + 2 * adapter;

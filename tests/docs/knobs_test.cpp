@@ -62,7 +62,13 @@ void check_defaults(const Json& documented) {
 TEST_CASE("adapters.md has every field of SoloConfig with its default", "[docs]") {
   const Json documented = documented_fields("SoloConnection");
   check_defaults<SoloConfig>(documented);
-  CHECK(documented.size() == own_fields(SoloConfig{}.to_json("")).size());
+  std::size_t fields = 0;
+  const SoloConfig config;
+  visit_fields(config, [&](std::string_view name, const auto&) {
+    CHECK(documented.contains(name));
+    ++fields;
+  });
+  CHECK(documented.size() == fields);
 }
 
 TEST_CASE("adapters.md has every field of LoraConfig with its default", "[docs]") {

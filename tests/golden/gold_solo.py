@@ -50,6 +50,9 @@ SOLO = {
     "training-only": dict(r=4, stride=2, dropout=0.3, gate_schedule={"kind": "cosine", "steps": 10}),
     "wide": dict(r=40, links="mirror"),
     "sparse-config": dict(r=4, stride=1),
+    "taps": dict(r=4, stride=2, taps=2),
+    "taps-many": dict(r=3, links=[[0, 1], [4, 4], [1, 3]], taps=6, activation="gelu_new"),
+    "taps-no-e": dict(r=4, stride=1, first=1, share="none", taps=3, use_e=False, source="raw", norm="layer_norm"),
 }
 GATES = [0.5, 1.0, 1.7, 0.0, -0.4]  # of clamp: inside, on both bounds, outside on both sides
 
@@ -79,8 +82,51 @@ def clamp_with_boundary(g):
     return torch.where((g >= 0) & (g <= 1), g, g.clamp(0, 1).detach())
 
 
+def with_taps(plain):
+    """The oracle's adapter with links that see the tokens before: sum_i e_i * down(h[p - i]) in place of
+    e * down(h[p]), e_0 = e."""
+
+    class Down(torch.nn.Module):
+        """down, and what follows it up to the multiplication with e."""
+
+        def __init__(self, down, e, taps):
+            super().__init__()
+            self.down, self.e, self.taps = down, e, taps
+
+        def forward(self, x):
+            z = self.down(x)
+            total = z if self.e is None else self.e * z
+            for i, tap in enumerate(self.taps, 1):
+                total = total + tap * torch.nn.functional.pad(z, (0, 0, i, 0))[..., :z.shape[-2], :]
+            return total
+
+    class Solo(plain):
+        def __init__(self, cfg, d, n_layer, generator=None):
+            super().__init__(cfg, d, n_layer, generator)
+            if self.cfg.get("taps", 1) > 1:
+                for link in self.links.values():
+                    link.taps = torch.nn.Parameter(torch.zeros(self.cfg["taps"] - 1, self.cfg["r"]))
+
+        def delta(self, j, t, h):
+            link = self.links[f"{j}-{t}"]
+            if not hasattr(link, "taps"):
+                return super().delta(j, t, h)
+            maps = self.maps["0" if self.cfg["share"] == "all" else f"{j}-{t}"]
+            down, e = maps.down, link._parameters.pop("e", None)  # the tapped map multiplies by e itself
+            maps.down = Down(down, e, link.taps)
+            try:
+                return super().delta(j, t, h)
+            finally:
+                maps.down = down
+                if e is not None:
+                    link.e = e
+
+    return Solo
+
+
 def make():
     oracle = reference()
+    oracle.Solo = with_taps(oracle.Solo)
     plain_gate = oracle.gate_value
     oracle.gate_value = lambda kind, g: clamp_with_boundary(g) if kind == "clamp" else plain_gate(kind, g)
     fresh(ROOT / "solo")
@@ -93,7 +139,9 @@ def make():
         if name == "sparse-config":  # every other field means its default
             write_json(folder / "adapter_config.json", {"peft_type": "SOLO", **fields})
 
+        oracle.DEFAULTS["taps"] = 1  # a field to read; written where there are any
         model = oracle.SoloGPT2.load(ROOT / "tiny-gpt2", folder, torch.float64)
+        del oracle.DEFAULTS["taps"]
         named = {oracle.SoloGPT2.PREFIX + k: p for k, p in model.solo.named_parameters() if p.requires_grad}
         trainable = sum(p.numel() for p in named.values())
         total = sum(p.numel() for p in model.base.parameters()) + sum(p.numel() for p in model.solo.parameters())

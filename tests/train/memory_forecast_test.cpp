@@ -91,3 +91,21 @@ TEST_CASE("packed weights are forecast to the byte", "[memory]") {
                          (config.vocab_size + 20) * config.n_embd;
   CHECK(forecast.weights - half.weights == 2 * matrices);
 }
+
+TEST_CASE(
+    "a shared map is multiplied by once a link, a token takes one column of the embedding's "
+    "factor") {
+  const GPT2Config base{
+      .vocab_size = 23, .n_positions = 12, .n_embd = 8, .n_layer = 4, .n_head = 2};
+  // Links 1-2, 2-3, 3-4; maps of 2·8·3 + 3 + 8 numbers, 3 + 8 + 1 a link.
+  CHECK(footprint(SoloConfig{.r = 3, .stride = 1}, base).multiplies == 3 * (59 + 12));
+  CHECK(footprint(SoloConfig{.r = 3, .stride = 1, .share = SoloShare::none}, base).multiplies ==
+        3 * (59 + 12));
+  CHECK(footprint(SoloConfig{.r = 3, .stride = 1, .taps = 3}, base).multiplies ==
+        3 * (59 + 12 + 6));
+  LoraConfig tables{.r = 2};
+  tables.target_modules = ModuleNames{"wte"};
+  CHECK(footprint(tables, base).multiplies == 2 + 2 * 8);
+  LoraConfig attention{.r = 2};
+  CHECK(footprint(attention, base).multiplies == 4 * (2 * 8 + 2 * 24));
+}

@@ -22,6 +22,7 @@
 #include <solo/adapters/module_pattern.hpp>
 #include <solo/adapters/modules.hpp>
 #include <solo/adapters/registry.hpp>
+#include <solo/adapters/solo/causal_taps.hpp>
 #include <solo/adapters/solo/config.hpp>
 #include <solo/adapters/solo/connection.hpp>
 #include <solo/adapters/solo/enums.hpp>

@@ -37,6 +37,8 @@ void connect_block(BlockAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& hook
   hooks.block = &adapter;
   hooks.sources.assign(outputs, {});
   hooks.last_reader.assign(outputs, 0);
+  hooks.histories.assign(outputs, {});
+  hooks.history_size = 0;
   const std::vector<Link> links = adapter.links();
   if (links.empty()) fail<ConfigError>("adapter.links", "the adapter has no link");
   for (const Link& link : links) {
@@ -53,6 +55,18 @@ void connect_block(BlockAdapter<T>& adapter, Index n_layer, ActiveHooks<T>& hook
     sources.insert(place, link.src);
     int& last = hooks.last_reader[at(link.src)];
     last = std::max(last, link.dst);
+  }
+  for (std::size_t i = 0; i < outputs; ++i) {
+    for (const int source : hooks.sources[i]) {
+      const Link link{source, static_cast<int>(i)};
+      const Index count = adapter.history(link);
+      if (count < 0) {
+        fail<ConfigError>("adapter.links", "link ", link.src, " to ", link.dst, ": a history of ",
+                          count, " numbers");
+      }
+      hooks.histories[i].push_back(count == 0 ? -1 : hooks.history_size);
+      hooks.history_size = checked_sum(hooks.history_size, count);
+    }
   }
 }
 

@@ -29,10 +29,12 @@ struct ActiveHooks {
   std::vector<bool> sites;                ///< by LinearSite::index(): linear works there
   std::vector<std::vector<int>> sources;  ///< by block output: the sources of links that end there
   std::vector<int> last_reader;           ///< by block output: the last output a link takes it to
-  std::vector<Parameter<T>*> replaced;    ///< by Parameter::id(): the tensor used instead, or null
-  Parameter<T>* head = nullptr;           ///< what a tied head uses instead, or null
-  TableRows<T> token_rows = {};           ///< of the embedding, replaced
-  TableRows<T> head_rows = {};            ///< of the head, replaced
+  std::vector<std::vector<Index>> histories;  ///< as sources: where a link's history begins, or -1
+  Index history_size = 0;                     ///< numbers of all links, for each sequence
+  std::vector<Parameter<T>*> replaced;  ///< by Parameter::id(): the tensor used instead, or null
+  Parameter<T>* head = nullptr;         ///< what a tied head uses instead, or null
+  TableRows<T> token_rows = {};         ///< of the embedding, replaced
+  TableRows<T> head_rows = {};          ///< of the head, replaced
   const TableUpdate<T>* token_update = nullptr;  ///< of the embedding, or null
   const TableUpdate<T>* head_update = nullptr;   ///< of the head, or null
 
@@ -42,6 +44,13 @@ struct ActiveHooks {
   }
   [[nodiscard]] Parameter<T>& resolve_head(Parameter<T>& base) const {
     return head != nullptr ? *head : resolve(base);
+  }
+  /// Whether a link reads the rows of block output i that come before those that are needed.
+  [[nodiscard]] bool needs_all_rows(int i) const {
+    if (block == nullptr || history_size == 0) return false;
+    const auto at = static_cast<std::size_t>(i);
+    const std::vector<int>& from = sources[at];
+    return !from.empty() && from.back() == i && histories[at].back() >= 0;
   }
   [[nodiscard]] bool acts_on(const LinearSite& site) const {
     const auto i = static_cast<std::size_t>(site.index());
@@ -63,7 +72,8 @@ struct ForwardContext {
   std::span<const Var<T>> prefix_outputs = {};
   bool model_dropout = false;
   std::span<const ops::CachedSequence<T>> cached = {};
-  Index capacity = 0;  ///< of the cache
+  Index capacity = 0;                              ///< of the cache
+  std::span<const LinkHistory<T>> histories = {};  ///< as cached, of all links; empty without
   const LinkObserver<T>* observer = nullptr;
 };
 

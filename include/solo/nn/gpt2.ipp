@@ -216,17 +216,24 @@ MatrixView<T> GPT2<T>::next_logits(const Batch& batch, KeyValueCache<T>& cache,
   tape.begin({.record = false, .training = false}, pool_);
   auto* const cached = tape.template scratch<ops::CachedSequence<T>>(static_cast<Index>(count));
   auto* const last = tape.template scratch<Index>(static_cast<Index>(count));
+  const ActiveHooks<T>& active = hooks(adapter);
+  const std::span<LinkHistory<T>> histories(
+      tape.template scratch<LinkHistory<T>>(static_cast<Index>(count)), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    histories[i] = cache.histories(sequences[i], active.history_size);
+  }
   for (std::size_t i = 0; i < count; ++i) cache.reserve(sequences[i], batch.segments[i].length);
   for (std::size_t i = 0; i < count; ++i) {
     new (cached + i) ops::CachedSequence<T>(cache.view(sequences[i]));
     last[i] = batch.segments[i].begin + batch.segments[i].length - 1;
   }
   const ForwardContext<T> context{.tape = tape,
-                                  .hooks = hooks(adapter),
+                                  .hooks = active,
                                   .segments = batch.segments,
                                   .needed = {last, count},
                                   .cached = {cached, count},
-                                  .capacity = cache.capacity()};
+                                  .capacity = cache.capacity(),
+                                  .histories = histories};
   const Var<T> h = network_->forward(context, config_, batch.ids);
   const MatrixView<T> result = cache.logits(static_cast<Index>(count), config_.vocab_size);
   head_logits(context, h, result);

@@ -5,8 +5,10 @@
 /// adapter.
 #pragma once
 
+#include <solo/autograd/functions.hpp>
 #include <solo/autograd/parameter.hpp>
 #include <solo/autograd/tape.hpp>
+#include <solo/core/segment.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -208,6 +210,25 @@ class Adapter {
   }
 };
 
+/// What a link knows of the tokens before a segment's first row, when these are in no row of the
+/// pass: BlockAdapter::history numbers. `after` is to be written: the same of the row that follows
+/// the segment.
+template <Scalar T>
+struct LinkHistory {
+  const T* before = nullptr;
+  T* after = nullptr;
+};
+
+/// One link of a pass.
+template <Scalar T>
+struct LinkCall {
+  Link link;
+  Var<T> h;                                        ///< h_src: the rows of all segments
+  std::span<const Segment> segments = {};          ///< what the rows are
+  std::span<const Index> needed = {};              ///< the rows of the result; empty: all
+  std::span<const LinkHistory<T>> histories = {};  ///< by segment, with a cache; or empty
+};
+
 /// Adds Δ_link(h_src) to block outputs: h_dst ← h_dst + Σ Δ.
 template <Scalar T>
 class BlockAdapter : public Adapter<T> {
@@ -219,6 +240,19 @@ class BlockAdapter : public Adapter<T> {
   /// parameters and the tape's pass. For the last block h has those rows only that are read of its
   /// output.
   [[nodiscard]] virtual Var<T> delta(Tape<T>& tape, Link link, Var<T> h) = 0;
+  /// How many numbers a link has to know of the tokens before a row to compute its Δ; 0 where Δ is
+  /// made row by row. The cache of generation keeps them for each sequence, zeros at its beginning.
+  [[nodiscard]] virtual Index history(Link /*link*/) const { return 0; }
+  /// Δ of the needed rows (or of all) from the rows of whole segments; passes call this. Default:
+  /// delta() of these rows. A pure function as that. For a link with a history, and for no other,
+  /// call.histories is set where the pass continues cached sequences.
+  [[nodiscard]] virtual Var<T> delta_of(Tape<T>& tape, const LinkCall<T>& call) {
+    if (call.needed.empty()) return delta(tape, call.link, call.h);
+    const Var<T> taken = rows(tape, call.h, call.needed);
+    const Var<T> result = delta(tape, call.link, taken);
+    if (!(result == taken)) tape.release(taken);
+    return result;
+  }
   /// Whether a later link reads a block's output before (true) or after its own correction. A link
   /// from a block to itself always reads the uncorrected output.
   [[nodiscard]] virtual bool raw_source() const { return false; }

@@ -6,6 +6,7 @@
 #include <solo/autograd/tape.hpp>
 #include <solo/core/tensor.hpp>
 #include <solo/nn/gpt2_config.hpp>
+#include <solo/nn/hooks.hpp>
 #include <solo/ops/cached_attention.hpp>
 
 #include <algorithm>
@@ -17,10 +18,11 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// Per sequence and layer, the keys and values of the tokens seen so far, kBlock tokens a block.
-/// Sequences with a common beginning share its blocks: reorder() copies nothing, and the pass that
-/// follows copies the last, started block of a sequence that shares it. Blocks that no sequence
-/// uses any more are used again. It also keeps the memory that the passes work with.
+/// Per sequence and layer, the keys and values of the tokens seen so far, kBlock tokens a block,
+/// and what an adapter's links have to know of these tokens (BlockAdapter::history). Sequences with
+/// a common beginning share its blocks: reorder() copies nothing, and the pass that follows copies
+/// the last, started block of a sequence that shares it. Blocks that no sequence uses any more are
+/// used again. It also keeps the memory that the passes work with.
 template <Scalar T>
 class KeyValueCache {
  public:
@@ -102,6 +104,21 @@ class KeyValueCache {
     }
     while (room(s) < s.length + rows) s.blocks.push_back(take());
   }
+  /// What the links know of the sequence, `numbers` of them: zeros at its beginning; and where a
+  /// pass puts what they know after it, which counts from advance() on. Throws ConfigError
+  /// ("cache.adapter") when the tokens seen so far were of links with another history.
+  [[nodiscard]] LinkHistory<T> histories(Index sequence, Index numbers) {
+    Sequence& s = at(sequence);
+    const auto size = static_cast<std::size_t>(numbers);
+    if (s.length == 0) s.known.assign(size, T{});
+    if (s.known.size() != size) {
+      fail<ConfigError>("cache.adapter", "sequence ", sequence, ": its ", s.length,
+                        " tokens were seen by an adapter that keeps ", s.known.size(),
+                        " numbers of them; the one in use keeps ", numbers);
+    }
+    s.next.resize(size);
+    return {s.known.data(), s.next.data()};
+  }
   /// Counts the tokens that a pass has appended in every layer. Throws ShapeError
   /// ("cache.capacity") for more than reserve() made room for.
   void advance(Index sequence, Index rows) {
@@ -109,6 +126,8 @@ class KeyValueCache {
     require_room(sequence, rows, std::min(capacity_, room(s)));
     s.length += rows;
     s.source = nullptr;
+    std::swap(s.known, s.next);
+    s.next.clear();
   }
   /// Sequence i becomes what sequence parents[i] was; there are as many as parents afterwards.
   void reorder(std::span<const Index> parents) {
@@ -143,6 +162,8 @@ class KeyValueCache {
     /// While a pass runs: what the last block is to be copied from. Another sequence uses it.
     Block* source = nullptr;
     std::uint64_t checked = 0;  // the last require_distinct() that named it
+    std::vector<T> known;       // histories of links
+    std::vector<T> next;        // those of a pass that runs
   };
   static constexpr Index kMostSequences = Index{1} << 24;
 

@@ -52,8 +52,9 @@ struct Network {
   /// Block output i with the links that end there; `outputs` are those before it, and get it.
   [[nodiscard]] Var<T> add_links(const ForwardContext<T>& context, int i, Var<T> raw,
                                  std::span<Var<T>> outputs);
-  /// The adapter's Δ of a link, checkpointed.
-  [[nodiscard]] Var<T> link_delta(const ForwardContext<T>& context, Link link, Var<T> from);
+  /// The adapter's Δ of a link, checkpointed; `history` as in ActiveHooks::histories.
+  [[nodiscard]] Var<T> link_delta(const ForwardContext<T>& context, const LinkCall<T>& call,
+                                  Index history);
   [[nodiscard]] Var<T> embed(const ForwardContext<T>& context, const GPT2Config& config,
                              std::span<const int> ids);
 };

@@ -104,14 +104,24 @@ LmHead<T> Network<T>::adapted_head(const ForwardContext<T>& context, Var<T> norm
 }
 
 template <Scalar T>
-Var<T> Network<T>::link_delta(const ForwardContext<T>& context, Link link, Var<T> from) {
-  if (!context.tape.pass().gradient_checkpointing) {
-    return context.hooks.block->delta(context.tape, link, from);
-  }
+Var<T> Network<T>::link_delta(const ForwardContext<T>& context, const LinkCall<T>& call,
+                              Index history) {
+  Tape<T>& tape = context.tape;
   BlockAdapter<T>* const adapter = context.hooks.block;
-  return context.tape.checkpoint(from, [adapter, link, from](Tape<T>& tape) {
-    const Var<T> delta = adapter->delta(tape, link, from);
-    return delta == from ? scale(tape, from, 1.0) : delta;  // a checkpoint's result is new
+  LinkCall<T> whole = call;
+  if (history >= 0 && !context.histories.empty()) {
+    const auto count = static_cast<Index>(context.histories.size());
+    auto* const own = tape.template scratch<LinkHistory<T>>(count);
+    std::transform(context.histories.begin(), context.histories.end(), own,
+                   [history](const LinkHistory<T>& h) {
+                     return LinkHistory<T>{h.before + history, h.after + history};
+                   });
+    whole.histories = {own, context.histories.size()};
+  }
+  if (!tape.pass().gradient_checkpointing) return adapter->delta_of(tape, whole);
+  return tape.checkpoint(call.h, [adapter, whole](Tape<T>& t) {
+    const Var<T> delta = adapter->delta_of(t, whole);
+    return delta == whole.h ? scale(t, whole.h, 1.0) : delta;  // a checkpoint's result is new
   });
 }
 
@@ -123,18 +133,22 @@ Var<T> Network<T>::add_links(const ForwardContext<T>& context, int i, Var<T> raw
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   Var<T> h = raw;
   if (hooks.block == nullptr) return h;
-  for (const int source : hooks.sources[at(i)]) {
-    const Var<T> whole = source == i ? raw : outputs[at(source)];
-    const bool taken = whole.rows() != raw.rows();  // raw has the needed rows only
-    const Var<T> from = taken ? rows(tape, whole, context.needed) : whole;
-    const Var<T> delta = link_delta(context, {source, i}, from);
-    if (context.observer != nullptr) (*context.observer)({source, i}, raw.value(), delta.value());
+  for (std::size_t k = 0; k < hooks.sources[at(i)].size(); ++k) {
+    const Link link{hooks.sources[at(i)][k], i};
+    const Var<T> from = link.src == i ? raw : outputs[at(link.src)];
+    const bool fewer = from.rows() != raw.rows();  // raw has the needed rows only
+    const Var<T> delta = link_delta(context,
+                                    {.link = link,
+                                     .h = from,
+                                     .segments = context.segments,
+                                     .needed = fewer ? context.needed : std::span<const Index>()},
+                                    hooks.histories[at(i)][k]);
+    if (context.observer != nullptr) (*context.observer)(link, raw.value(), delta.value());
     const Var<T> corrected = add(tape, h, delta);
     if (!(delta == from)) tape.release(delta);
-    if (taken) tape.release(from);
     if (!(h == raw)) tape.release(h);
     h = corrected;
-    if (source != i && hooks.last_reader[at(source)] == i) tape.release(whole);
+    if (link.src != i && hooks.last_reader[at(link.src)] == i) tape.release(from);
   }
   const bool keep_raw = hooks.block->raw_source() && hooks.last_reader[at(i)] > i;
   if (!(h == raw) && !keep_raw) tape.release(raw);
@@ -165,17 +179,25 @@ Var<T> Network<T>::forward(const ForwardContext<T>& context, const GPT2Config& c
       outputs[at(context.prefix->outputs[k])] = context.prefix_outputs[k];
     }
   }
+  ForwardContext<T> inner = context;
+  const bool late = !context.needed.empty() && hooks.needs_all_rows(last);
+  if (late) inner.needed = {};
   Var<T> h = outputs[at(first)];
-  if (first == last && !context.needed.empty()) h = rows(tape, h, context.needed);
-  h = add_links(context, first, h, outputs);
+  if (first == last && !inner.needed.empty()) h = rows(tape, h, inner.needed);
+  h = add_links(inner, first, h, outputs);
   for (int i = first + 1; i <= last; ++i) {
     const Var<T> input = h;
     Block<T>* const block = blocks[at(i - 1)].get();
-    const Var<T> raw = tape.checkpoint(input, [context, &config, block, input](Tape<T>&) {
-      return block->forward(context, config, input);
+    const Var<T> raw = tape.checkpoint(input, [inner, &config, block, input](Tape<T>&) {
+      return block->forward(inner, config, input);
     });
     if (!(input == outputs[at(i - 1)]) || last_reader(i - 1) < i) tape.release(input);
-    h = add_links(context, i, raw, outputs);
+    h = add_links(inner, i, raw, outputs);
+  }
+  if (late) {
+    const Var<T> all = h;
+    h = rows(tape, all, context.needed);
+    tape.release(all);
   }
   return h;
 }

@@ -17,6 +17,7 @@ namespace solo::inline SOLO_ABI {
 struct MethodFootprint {
   Index trainable = 0;          ///< elements that train
   Index adapter = 0;            ///< elements of the adapter, frozen ones too
+  Index multiplies = 0;         ///< multiplications of the adapter for each token
   bool base_trains = false;     ///< full fine-tuning: no weight is packed
   Index t_star = 0;             ///< blocks of the frozen prefix: nothing of them is kept
   bool inner_restored = false;  ///< mlp.c_proj's input is computed again in the backward pass

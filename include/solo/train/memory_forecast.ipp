@@ -52,10 +52,14 @@ SOLO_INLINE MethodFootprint tensor_footprint(std::span<const AdapterTensor> tens
   result.columns.assign(static_cast<std::size_t>(base.n_layer), 0);
   result.t_star = base.n_layer;
   for (const AdapterTensor& t : tensors) {
-    result.adapter = checked_sum(result.adapter, Tensor<float>::count(t.shape));
-    if (!t.trainable) continue;
     const std::string_view name = t.name;
     const auto has = [name](std::string_view part) { return name.find(part) != name.npos; };
+    const Index count = Tensor<float>::count(t.shape);
+    result.adapter = checked_sum(result.adapter, count);
+    // Of the embedding's factor a token takes one column.
+    const Index used = has("lora_embedding_A") ? t.shape[0] : count;
+    result.multiplies = checked_sum(result.multiplies, used);
+    if (!t.trainable) continue;
     const std::optional<Index> block = block_of(name);
     if (!block || *block < 0 || *block >= base.n_layer) {
       if (has("wte") || has("wpe")) result.t_star = 0;
@@ -86,6 +90,14 @@ SOLO_INLINE void add_links(MethodFootprint& footprint, const SoloConfig& config,
     // Before the gate, and between down and up.
     footprint.link_columns = (footprint.link_columns + inner + base.n_embd).value();
     if (link.src < footprint.t_star) sources.push_back(link.src);
+  }
+  if (config.share == SoloShare::all) {  // one pair of maps, used by each link
+    const auto links = static_cast<Index>(config.link_list(base.n_layer).size());
+    for (const AdapterTensor& t : config.tensors(base)) {
+      if (!t.name.starts_with("maps.")) continue;
+      const Index again = checked_product(links - 1, Tensor<float>::count(t.shape));
+      footprint.multiplies = checked_sum(footprint.multiplies, again);
+    }
   }
   std::sort(sources.begin(), sources.end());
   footprint.sources = std::unique(sources.begin(), sources.end()) - sources.begin();

@@ -229,6 +229,7 @@ TEST_CASE("A configuration survives its JSON", "[solo]") {
                           .share = SoloShare::none,
                           .map = SoloMap::full,
                           .factors = SoloFactors::down_frozen,
+                          .taps = 3,
                           .use_e = false,
                           .use_v = false,
                           .bias = false,
@@ -250,6 +251,23 @@ TEST_CASE("A configuration survives its JSON", "[solo]") {
   CHECK(parse(R"({"peft_type": "SOLO", "inference_mode": true, "revision": null,
                   "auto_mapping": {}, "peft_version": "0.21", "task_type": null})") ==
         SoloConfig::paper());
+}
+
+TEST_CASE("Taps are counted, written where there are any, and few", "[solo]") {
+  const SoloConfig plain{.r = 3};
+  SoloConfig taps = plain;
+  taps.taps = 4;
+  const auto links = static_cast<Index>(taps.link_list(kBase.n_layer).size());
+  CHECK(parameter_count(taps, kBase) == parameter_count(plain, kBase) + links * 3 * 3);
+  CHECK(plain.to_json("").find("taps") == std::string::npos);
+  CHECK(taps.to_json("").find("\"taps\": 4") != std::string::npos);
+  CHECK(parse(taps.to_json("")) == taps);
+  for (const Index bad : {Index{0}, Index{-1}, Index{65}, Index{1} << 62}) {
+    taps.taps = bad;
+    refused(taps, "config.range", {"taps", std::to_string(bad)});
+  }
+  taps.map = SoloMap::full;  // which has none
+  CHECK(parameter_count(taps, kBase) == parameter_count(SoloConfig{.map = SoloMap::full}, kBase));
 }
 
 TEST_CASE("Bad adapter_config.json files are refused", "[solo]") {

@@ -61,7 +61,9 @@ struct SoloGateSchedule {
 [[nodiscard]] double homotopy(const SoloGateSchedule& schedule, std::int64_t step);
 
 /// SoloConnection: links between block outputs, h_t ← h_t + Σ Δ_jt with
-/// Δ_jt = scale · gate(g) · v ⊙ up(φ(e ⊙ down(dropout(norm(h_j))))).
+/// Δ_jt = scale · gate(g) · v ⊙ up(φ(e ⊙ down(dropout(norm(h_j))))); with `taps` w > 1 a low-rank
+/// link sees the w − 1 tokens before too: Σ_i e_i ⊙ down(…h_{j, p−i}…), i = 0 … w − 1, for
+/// e ⊙ down(…) at position p, e_0 = e and e_1 … zero at the start.
 /// The fields of adapter_config.json. The defaults are those that did best in docs/experiments.md,
 /// the published form but for its start; paper() is the published form whole.
 struct SoloConfig {
@@ -72,6 +74,7 @@ struct SoloConfig {
   SoloShare share = SoloShare::all;
   SoloMap map = SoloMap::low_rank;
   SoloFactors factors = SoloFactors::trained;
+  Index taps = 1;  ///< w, of map low_rank
   bool use_e = true;
   bool use_v = true;
   bool bias = true;
@@ -100,6 +103,8 @@ struct SoloConfig {
   /// The links on this many blocks, in increasing dst, then src. Throws ConfigError ("solo.links")
   /// for links out of range, duplicates, and when there is none.
   [[nodiscard]] std::vector<Link> link_list(Index n_layer) const;
+  /// Whether links look at tokens before their own.
+  [[nodiscard]] bool has_taps() const noexcept { return map == SoloMap::low_rank && taps > 1; }
   /// t*: the lowest destination. Blocks up to it are the frozen prefix.
   [[nodiscard]] int lowest_destination(Index n_layer) const;
   /// Throws ConfigError naming the field: a value out of its range ("config.range"), a start that
@@ -111,7 +116,7 @@ struct SoloConfig {
 
   /// Reads an adapter_config.json strictly. Throws FormatError or ConfigError ("config.value").
   [[nodiscard]] static SoloConfig from_json(const JsonFields& fields);
-  /// The text of an adapter_config.json, every field of it.
+  /// The text of an adapter_config.json, every field of it (`taps` where there are more than one).
   [[nodiscard]] std::string to_json(std::string_view base_model) const;
 
   bool operator==(const SoloConfig&) const = default;
@@ -142,6 +147,7 @@ void visit_fields(Config& config,
   f("share", config.share);
   f("source", config.source);
   f("stride", config.stride);
+  f("taps", config.taps);
   f("use_e", config.use_e);
   f("use_v", config.use_v);
 }

@@ -17,6 +17,8 @@ namespace detail {
 
 /// No field counts further than this; products of two stay far from overflow.
 inline constexpr Index kSoloMax = Index{1} << 24;
+/// Far more tokens than a short convolution is of.
+inline constexpr Index kMostTaps = 64;
 
 /// x rounded to float, in which adapters are stored.
 [[nodiscard]] inline double as_float(double x) noexcept {
@@ -183,6 +185,8 @@ SOLO_INLINE void SoloConfig::validate(const GPT2Config& base) const {
   if (map == SoloMap::low_rank) {
     detail::require_range("r", static_cast<double>(r), r >= 1 && r <= detail::kSoloMax,
                           "1 to 16777216");
+    detail::require_range("taps", static_cast<double>(taps), taps >= 1 && taps <= detail::kMostTaps,
+                          "1 to 64");
   }
   detail::require_range("gate_init", gate_init, is_finite(detail::as_float(gate_init)),
                         "a finite 32-bit number");
@@ -218,6 +222,7 @@ SOLO_INLINE std::vector<AdapterTensor> SoloConfig::tensors(const GPT2Config& bas
     const std::string key = concat(link.src, "-", link.dst);
     const std::string name = "links." + key;
     if (use_e && map == SoloMap::low_rank) result.push_back({name + ".e", {r}});
+    if (has_taps()) result.push_back({name + ".taps", {taps - 1, r}});
     if (use_v && map != SoloMap::scalar) result.push_back({name + ".v", {d}});
     if (gate != SoloGate::none && gate_scope == SoloGateScope::link) {
       result.push_back({name + ".gate", {1}});

@@ -140,6 +140,7 @@ SOLO_INLINE SoloConfig SoloConfig::from_json(const JsonFields& fields) {
 SOLO_INLINE std::string SoloConfig::to_json(std::string_view base_model) const {
   Json json = Json::object();
   visit_fields(*this, detail::SoloFieldWriter{json});
+  if (taps == 1) json.erase("taps");  // the published form, which older versions read
   json["base_model_name_or_path"] =
       base_model.empty() ? Json(nullptr) : Json(std::string(base_model));
   json["peft_type"] = "SOLO";

@@ -18,7 +18,8 @@
 
 namespace solo::inline SOLO_ABI {
 
-/// Δ_jt = scale · gate(g_jt) · v_jt ⊙ up(φ(e_jt ⊙ down(dropout(norm(h_j))))), and its other maps.
+/// Δ_jt = scale · gate(g_jt) · v_jt ⊙ up(φ(e_jt ⊙ down(dropout(norm(h_j))))), and its other maps;
+/// with taps Σ_i e_i ⊙ down(h_{j, p−i}) at position p.
 template <Scalar T>
 class SoloConnection final : public BlockAdapter<T> {
  public:
@@ -32,7 +33,12 @@ class SoloConnection final : public BlockAdapter<T> {
 
   [[nodiscard]] std::vector<Link> links() const override;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
+  /// With taps h is one whole sequence.
   [[nodiscard]] Var<T> delta(Tape<T>& tape, Link link, Var<T> h) override;
+  [[nodiscard]] Index history(Link /*link*/) const override {
+    return config_.has_taps() ? (config_.taps - 1) * config_.r : 0;
+  }
+  [[nodiscard]] Var<T> delta_of(Tape<T>& tape, const LinkCall<T>& call) override;
   [[nodiscard]] bool raw_source() const override { return config_.source == SoloSource::raw; }
   [[nodiscard]] double homotopy(std::int64_t step) const override {
     return solo::homotopy(config_.gate_schedule, step);
@@ -55,6 +61,7 @@ class SoloConnection final : public BlockAdapter<T> {
   struct LinkTensors {
     Link link;
     Parameter<T>* e = nullptr;
+    Parameter<T>* taps = nullptr;
     Parameter<T>* v = nullptr;
     Parameter<T>* gate = nullptr;
     Map map;
@@ -62,7 +69,10 @@ class SoloConnection final : public BlockAdapter<T> {
 
   void fill(Parameter<T>& parameter, std::uint64_t number, const GPT2Config& base) const;
   [[nodiscard]] const LinkTensors& tensors_of(Link link) const;
-  [[nodiscard]] Var<T> apply_map(Tape<T>& tape, const LinkTensors& link, Var<T> x) const;
+  /// down(dropout(norm(x))), as far as the map has them.
+  [[nodiscard]] Var<T> enter_map(Tape<T>& tape, const LinkTensors& link, Var<T> x) const;
+  /// scale · gate(g) · v ⊙ up(φ(x)), as far as the map has them. Gives x back unless it is `h`.
+  [[nodiscard]] Var<T> leave_map(Tape<T>& tape, const LinkTensors& link, Var<T> x, Var<T> h) const;
 
   SoloConfig config_;
   std::vector<std::unique_ptr<Parameter<T>>> parameters_;

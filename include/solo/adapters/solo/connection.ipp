@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <solo/adapters/solo/causal_taps.hpp>
 #include <solo/adapters/solo/connection.hpp>
 #include <solo/adapters/solo/link_scale.hpp>
 #include <solo/autograd/functions.hpp>
@@ -37,6 +38,7 @@ SoloConnection<T>::SoloConnection(const SoloConfig& config, const GPT2Config& ba
     Parameter<T>* const own_gate = find(name + ".gate");
     links_.push_back({.link = link,
                       .e = find(name + ".e"),
+                      .taps = find(name + ".taps"),
                       .v = find(name + ".v"),
                       .gate = own_gate != nullptr ? own_gate : find("gate"),
                       .map = {.down_weight = find(map + ".down.weight"),
@@ -59,7 +61,7 @@ void SoloConnection<T>::fill(Parameter<T>& parameter, std::uint64_t number,
   } else if (name.ends_with(".v")) {
     const bool zero = !identity || config_.map == SoloMap::diagonal;
     value.fill(zero ? T{0} : T{1});
-  } else if (!identity || name.ends_with(".down.weight")) {
+  } else if (!name.ends_with(".taps") && (!identity || name.ends_with(".down.weight"))) {
     const bool from_rank = config_.map == SoloMap::low_rank && name.find(".up.") != name.npos;
     const double bound = 1.0 / std::sqrt(static_cast<double>(from_rank ? config_.r : base.n_embd));
     // The base's random weights have the streams from 0, dropout those from 2^63.
@@ -86,7 +88,7 @@ std::vector<Parameter<T>*> SoloConnection<T>::parameters() {
 }
 
 template <Scalar T>
-Var<T> SoloConnection<T>::apply_map(Tape<T>& tape, const LinkTensors& link, Var<T> x) const {
+Var<T> SoloConnection<T>::enter_map(Tape<T>& tape, const LinkTensors& link, Var<T> x) const {
   const Var<T> h = x;
   const auto advance = [&](Var<T> next) {
     if (!(x == h) && !(next == x)) tape.release(x);
@@ -102,8 +104,18 @@ Var<T> SoloConnection<T>::apply_map(Tape<T>& tape, const LinkTensors& link, Var<
     advance(linear<T>(
         tape, x,
         {.weight = map.down_weight, .bias = map.down_bias, .layout = WeightLayout::out_in}));
-    if (link.e != nullptr) advance(mul(tape, x, *link.e));
   }
+  return x;
+}
+
+template <Scalar T>
+Var<T> SoloConnection<T>::leave_map(Tape<T>& tape, const LinkTensors& link, Var<T> x,
+                                    Var<T> h) const {
+  const auto advance = [&](Var<T> next) {
+    if (!(x == h)) tape.release(x);
+    x = next;
+  };
+  const Map& map = link.map;
   if (map.up_weight != nullptr) {
     if (config_.activation != Activation::identity) {
       advance(activation(tape, x, config_.activation));
@@ -111,6 +123,11 @@ Var<T> SoloConnection<T>::apply_map(Tape<T>& tape, const LinkTensors& link, Var<
     advance(linear<T>(
         tape, x, {.weight = map.up_weight, .bias = map.up_bias, .layout = WeightLayout::out_in}));
   }
+  advance(link_scale<T>(tape, x,
+                        {.v = link.v,
+                         .gate = link.gate,
+                         .kind = config_.gate,
+                         .factor = config_.scale * tape.pass().homotopy}));
   return x;
 }
 
@@ -134,14 +151,36 @@ std::optional<double> SoloConnection<T>::gate(Link link) const {
 template <Scalar T>
 Var<T> SoloConnection<T>::delta(Tape<T>& tape, Link link, Var<T> h) {
   const LinkTensors& tensors = tensors_of(link);
-  const Var<T> z = apply_map(tape, tensors, h);
-  const Var<T> result = link_scale<T>(tape, z,
-                                      {.v = tensors.v,
-                                       .gate = tensors.gate,
-                                       .kind = config_.gate,
-                                       .factor = config_.scale * tape.pass().homotopy});
-  if (!(z == h)) tape.release(z);
-  return result;
+  if (tensors.taps != nullptr) {
+    const Segment whole{.length = h.rows()};
+    return delta_of(tape, {.link = link, .h = h, .segments = {&whole, 1}});
+  }
+  Var<T> x = enter_map(tape, tensors, h);
+  if (tensors.e != nullptr) {
+    const Var<T> z = mul(tape, x, *tensors.e);
+    tape.release(x);
+    x = z;
+  }
+  return leave_map(tape, tensors, x, h);
+}
+
+template <Scalar T>
+Var<T> SoloConnection<T>::delta_of(Tape<T>& tape, const LinkCall<T>& call) {
+  const LinkTensors& tensors = tensors_of(call.link);
+  if (tensors.taps == nullptr) return BlockAdapter<T>::delta_of(tape, call);
+  const Var<T> x = enter_map(tape, tensors, call.h);
+  Var<T> z = causal_taps<T>(tape, x,
+                            {.first = tensors.e,
+                             .later = tensors.taps,
+                             .segments = call.segments,
+                             .histories = call.histories});
+  tape.release(x);
+  if (!call.needed.empty()) {
+    const Var<T> all = z;
+    z = rows(tape, all, call.needed);
+    tape.release(all);
+  }
+  return leave_map(tape, tensors, z, call.h);
 }
 
 template <Scalar T>

@@ -84,6 +84,9 @@ ComparePlan plan_of(const CompareArguments& arguments) {
   }
   if (!arguments.seeds.empty()) plan.seeds = parse_seeds(arguments.seeds);
   plan.validate();
+  if (metric_number(plan.choose_by) == kMeteorMetric && arguments.meteor.jar.empty()) {
+    fail<ConfigError>("compare.plan", "choose_by: METEOR is computed with --meteor-jar only");
+  }
   if (!arguments.methods.empty()) select_methods(plan, arguments.methods);
   choose_reference(plan);
   return plan;
@@ -97,14 +100,9 @@ void require_kept_inputs(const ComparePlan& plan, const CompareArguments& argume
                           {"--train", plan.train},
                           {"--valid", plan.valid},
                           {"--test", plan.test}};
-  const bool holds_out = plan.holdout_contexts > 0;
   require_kept({.path = arguments.output, .writes = is_comparison_file}, read);
   require_kept({.path = arguments.output / "task",
-                .writes =
-                    [holds_out](std::string_view name) {
-                      const bool data = name == "train.jsonl" || name == "valid.jsonl";
-                      return name == "prompts.jsonl" || (holds_out && data);
-                    }},
+                .writes = [&plan](std::string_view name) { return is_task_file(plan, name); }},
                read);
 }
 

@@ -84,12 +84,16 @@ ComparePlan plan_of(const CompareArguments& arguments) {
   }
   if (!arguments.seeds.empty()) plan.seeds = parse_seeds(arguments.seeds);
   plan.validate();
-  if (metric_number(plan.choose_by) == kMeteorMetric && arguments.meteor.jar.empty()) {
-    fail<ConfigError>("compare.plan", "choose_by: METEOR is computed with --meteor-jar only");
-  }
   if (!arguments.methods.empty()) select_methods(plan, arguments.methods);
   choose_reference(plan);
   return plan;
+}
+
+/// The metric that chooses can be computed: its program is there before anything is trained.
+void require_metric(const ComparePlan& plan, const MeteorProgram& meteor) {
+  if (metric_number(plan.choose_by) == kMeteorMetric && !meteor.start()) {
+    fail<ConfigError>("compare.plan", "choose_by: METEOR is computed with --meteor-jar only");
+  }
 }
 
 /// The files that are read are not those that are written.
@@ -144,6 +148,7 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
   require_kept_inputs(plan, arguments, common);
   std::signal(SIGPIPE, SIG_IGN);  // nobody reading the progress lines ends no comparison
   const MeteorProgram meteor = arguments.meteor.program();
+  require_metric(plan, meteor);
   const FolderLock lock(arguments.output);
   if (!lock.held()) {
     warn(concat(display_name(arguments.output),

@@ -87,7 +87,9 @@ void check_choice(const ComparePlan& plan) {
     const char* const given = plan.choose_generation     ? "choose_generation"
                               : plan.choose_contexts > 0 ? "choose_contexts"
                                                          : nullptr;
-    if (given != nullptr) refuse(given, ": choose_by is loss, for which no texts are generated");
+    if (given != nullptr) {
+      refuse(given, ": it is for a choice by a metric, and choose_by is ", plan.choose_by);
+    }
     return;
   }
   if (!metric_number(plan.choose_by)) {

@@ -4,6 +4,8 @@
 
 #include "comparison.hpp"
 
+#include <utility>
+
 namespace solo::cli {
 namespace {
 
@@ -90,10 +92,10 @@ std::optional<CompareTuning> Comparison::tried(const PlannedMethod& method, std:
   CompareTuning result;
   result.options = setting;
   for (const std::uint64_t seed : settings_.plan.tuning_seeds) {
-    std::optional<CompareTuningRun> run =
+    const std::optional<CompareTuningRun> run =
         tried_run(tuning_run(method, number, setting, seed), seed);
     if (!run) return {};
-    result.runs.push_back(std::move(*run));
+    result.runs.push_back(*run);
   }
   result.eval_loss =
       mean_over(result.runs, [](const CompareTuningRun& run) { return run.eval_loss; });

@@ -8,6 +8,7 @@
 #include "../meteor.hpp"
 #include "child.hpp"
 #include "plan.hpp"
+#include "results.hpp"
 #include "task.hpp"
 
 #include <filesystem>

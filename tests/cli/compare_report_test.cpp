@@ -2,6 +2,7 @@
 // The report of solo compare, from results that are made up.
 #include "cli/program.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 using namespace solo;
@@ -145,6 +146,39 @@ TEST_CASE("the page of a comparison needs nothing else and shows what was writte
   }
 }
 
+TEST_CASE("a report says by what settings were chosen") {
+  SOLO_NEEDS_PROGRAM;
+  const Setup setup;
+  Json results = made_up();
+  REQUIRE(setup.report(results).status == 0);  // of a version that knew the loss only
+  CHECK(setup.page().find("<dt>settings chosen by</dt><dd>validation loss</dd>") !=
+        std::string::npos);
+  CHECK(slurp(setup.dir.path() / "table.md").find("chosen") == std::string::npos);
+
+  results["choose_by"] = "CIDEr";
+  results["choose_contexts"] = 1234;
+  results["choose_generation"] = {{"num-beams", 1}};
+  Json& tried = results["methods"][2]["tuning"][0];
+  tried["metrics"] = scores(0.25);
+  tried["metrics"]["NIST"] = nullptr;
+  const Json seed = {{"seed", 7}, {"eval_loss", 2.5}, {"metrics", tried["metrics"]}};
+  tried["runs"] = Json::array({seed});
+  const Outcome by_metric = setup.report(results);
+  REQUIRE(by_metric.status == 0);
+  const std::string choice = "CIDEr of the texts for 1,234 validation contexts";
+  CHECK(by_metric.out.find("Settings were chosen by the " + choice + ".\n") != std::string::npos);
+  CHECK(setup.page().find("<dd>" + choice + ", decoded with num-beams 1</dd>") !=
+        std::string::npos);
+  std::string table = setup.page().substr(setup.page().find("<details>"));
+  table.erase(std::remove(table.begin(), table.end(), '\n'), table.end());
+  CHECK(table.find("<th scope=\"col\">validation loss</th><th scope=\"col\">BLEU</th>"
+                   "<th scope=\"col\">ROUGE-L</th><th scope=\"col\">CIDEr</th>") !=
+        std::string::npos);
+  CHECK(table.find("<td>learning-rate 0.01</td><td>2.5000</td><td>25.00</td><td>25.00</td>"
+                   "<td>2.000</td>") != std::string::npos);
+  CHECK(table.find("<td>diverged</td><td>n/a</td>") != std::string::npos);
+}
+
 TEST_CASE("pictures come from gnuplot, and without it the page says so") {
   SOLO_NEEDS_PROGRAM;
   const Setup setup;
@@ -188,5 +222,10 @@ TEST_CASE("results that are malformed are refused with the field's name") {
           "methods[1].runs[0].metrics.BLEU");
   refused([](Json& r) { r["methods"][1]["runs"][0]["status"] = "fine"; }, "status");
   refused([](Json& r) { r["methods"][2]["tuning"][0]["eval_loss"] = "low"; }, "eval_loss");
+  refused([](Json& r) { r["choose_by"] = "bleu"; }, "choose_by: expected one of loss, BLEU");
+  refused([](Json& r) { r["choose_by"] = "BLEU"; }, "choose_contexts");
+  refused([](Json& r) { r["methods"][2]["tuning"][0]["metrics"] = scores(1)["BLEU"]; },
+          "methods[2].tuning[0].metrics");
+  refused([](Json& r) { r["methods"][2]["tuning"][0]["runs"] = {{{"sead", 1}}}; }, "sead");
   refused([](Json& r) { r["samples"][0]["outputs"]["y"] = "t"; }, "'y'");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // solo compare: methods × seeds from one plan.
-#include "cli/program.hpp"
+#include "cli/compare_setup.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -8,81 +8,12 @@
 
 using namespace solo;
 using test::check_error;
+using test::count;
+using test::numbers;
 using test::Outcome;
 using test::slurp;
 using test::solo_program;
-using test::TempDir;
-
-namespace {
-
-constexpr const char* kMeaning[] = {
-    "name[Old Mill], area[riverside]", "name[Blue Spice], food[Thai]",
-    "name[The Eagle], near[Burger King]", "name[Green Man], priceRange[cheap]"};
-
-/// A task of four meanings, two references each, and a plan for it.
-struct Setup {
-  TempDir dir;
-  std::string model = test::model_with_tokenizer(dir);
-  Json plan;
-
-  Setup() {
-    std::ofstream train(path("train.csv"));
-    train << "mr,ref\n";
-    for (const char* const meaning : kMeaning) {
-      for (const char* const said : {"It is here.", "There it is; we say so."}) {
-        train << '"' << meaning << "\"," << said << '\n';
-      }
-    }
-    plan = {
-        {"name", "tiny"},
-        {"model", model},
-        {"train", path("train.csv")},
-        {"holdout_contexts", 1},
-        {"test", path("train.csv")},
-        {"seeds", {1, 2}},
-        {"reference", "lora"},
-        {"options", {{"max-steps", 3}, {"batch-size", 2}, {"logging-steps", 1}}},
-        {"generation", {{"max-new-tokens", 6}, {"num-beams", 2}}},
-        {"bootstrap_samples", 100},
-        {"samples", 2},
-        {"methods",
-         {{{"name", "base"}, {"options", {{"method", "none"}}}},
-          {{"name", "lora"}, {"options", {{"method", "lora"}, {"rank", 1}}}},
-          {{"name", "solo"}, {"options", {{"method", "solo"}, {"rank", 2}, {"links", "0-2"}}}}}}};
-  }
-  [[nodiscard]] std::string path(const std::string& name) const { return dir.path() / name; }
-  [[nodiscard]] Outcome compare(std::vector<std::string> more = {},
-                                const std::string& output = "out") const {
-    std::ofstream(path("plan.json")) << plan.dump();
-    std::vector<std::string> arguments = {"compare", "--plan", path("plan.json"), "--output",
-                                          path(output)};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return solo_program(dir, arguments);
-  }
-  [[nodiscard]] Json results(const std::string& output = "out") const {
-    return parse_json(slurp(path(output + "/results.json")), "results.json");
-  }
-};
-
-/// The scores and losses of all runs, without times and sizes.
-Json numbers(const Json& results) {
-  Json all = Json::array();
-  for (const Json& method : results.at("methods")) {
-    for (const Json& run : method.at("runs")) {
-      all.push_back({method.at("name"), run.at("seed"), run.at("status"), run.at("metrics"),
-                     run.at("eval_loss"), run.at("curve")});
-    }
-  }
-  return all;
-}
-
-std::ptrdiff_t count(const std::string& text, const std::string& part) {
-  std::ptrdiff_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
-
-}  // namespace
+using Setup = test::ComparisonSetup;
 
 TEST_CASE("solo compare trains, decodes and scores every method with every seed") {
   SOLO_NEEDS_PROGRAM;
@@ -139,21 +70,9 @@ TEST_CASE("METEOR is added to runs that were finished without it, and goes with 
   SOLO_NEEDS_PROGRAM;
   Setup setup;
   REQUIRE(setup.compare({"--methods", "lora,solo"}).status == 0);
-  // Words of a text: its position. The score has their sum behind the point.
-  const std::string java = setup.path("java");
-  std::ofstream(java) << R"(#!/bin/sh
-n=0
-while IFS= read -r line; do
-  case "$line" in
-    SCORE*) n=$((n + 1)); echo "$n 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0" ;;
-    EVAL*) n=0; set -- $line; echo 0; echo "0.0$3" ;;
-  esac
-done
-)";
-  std::filesystem::permissions(java, std::filesystem::perms::owner_all);
-  std::ofstream(setup.path("meteor.jar")) << "x";
-  const std::vector<std::string> with = {
-      "--methods", "lora,solo", "--meteor-jar", setup.path("meteor.jar"), "--java", java};
+  const std::vector<std::string> meteor = setup.fake_meteor();
+  std::vector<std::string> with = {"--methods", "lora,solo"};
+  with.insert(with.end(), meteor.begin(), meteor.end());
   const Outcome added = setup.compare(with);
   INFO(added.err);
   REQUIRE(added.status == 0);
@@ -255,6 +174,9 @@ TEST_CASE("the setting of the lowest validation loss is chosen, and diverged run
   REQUIRE(lora.at("tuning").size() == 3);
   CHECK(lora.at("tuning")[2].at("eval_loss").is_null());
   CHECK(lora.at("tuning")[1].at("eval_loss") < lora.at("tuning")[0].at("eval_loss"));
+  CHECK(results.at("choose_by") == "loss");
+  CHECK_FALSE(std::filesystem::exists(setup.path("out/tuning/lora/setting-0/seed-7/texts")));
+  CHECK(slurp(setup.path("out/report.html")).find("<dd>validation loss</dd>") != std::string::npos);
   for (const Json& run : results.at("methods")[3].at("runs")) {
     CHECK(run.at("status") == "diverged");
   }

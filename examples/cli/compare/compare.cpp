@@ -89,6 +89,13 @@ ComparePlan plan_of(const CompareArguments& arguments) {
   return plan;
 }
 
+/// The metric that chooses can be computed: its program is there before anything is trained.
+void require_metric(const ComparePlan& plan, const MeteorProgram& meteor) {
+  if (metric_number(plan.choose_by) == kMeteorMetric && !meteor.start()) {
+    fail<ConfigError>("compare.plan", "choose_by: METEOR is computed with --meteor-jar only");
+  }
+}
+
 /// The files that are read are not those that are written.
 void require_kept_inputs(const ComparePlan& plan, const CompareArguments& arguments,
                          const Common& common) {
@@ -97,14 +104,9 @@ void require_kept_inputs(const ComparePlan& plan, const CompareArguments& argume
                           {"--train", plan.train},
                           {"--valid", plan.valid},
                           {"--test", plan.test}};
-  const bool holds_out = plan.holdout_contexts > 0;
   require_kept({.path = arguments.output, .writes = is_comparison_file}, read);
   require_kept({.path = arguments.output / "task",
-                .writes =
-                    [holds_out](std::string_view name) {
-                      const bool data = name == "train.jsonl" || name == "valid.jsonl";
-                      return name == "prompts.jsonl" || (holds_out && data);
-                    }},
+                .writes = [&plan](std::string_view name) { return is_task_file(plan, name); }},
                read);
 }
 
@@ -146,6 +148,7 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
   require_kept_inputs(plan, arguments, common);
   std::signal(SIGPIPE, SIG_IGN);  // nobody reading the progress lines ends no comparison
   const MeteorProgram meteor = arguments.meteor.program();
+  require_metric(plan, meteor);
   const FolderLock lock(arguments.output);
   if (!lock.held()) {
     warn(concat(display_name(arguments.output),

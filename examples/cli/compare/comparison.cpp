@@ -17,17 +17,19 @@ std::string duration(double seconds) {
   return concat(minutes / 60, " h ", minutes % 60, " min");
 }
 
+/// "BLEU 31.20, ", or the metric that chooses.
+std::string shown_metric(const RunRecord& record, const ComparePlan& plan) {
+  const std::size_t number = metric_number(plan.choose_by).value_or(0);
+  const Metric& metric = kMetrics[number];
+  const std::optional<MetricValues> values = record.metrics();
+  if (!values || !(*values)[number]) return {};
+  return concat(metric.title, ' ', fixed(metric.factor * *(*values)[number], metric.digits), ", ");
+}
+
 }  // namespace
 
 Comparison::Comparison(const RunSettings& settings, std::filesystem::path folder)
     : settings_(settings), folder_(std::move(folder)) {}
-
-RunFolder Comparison::tuning_folder(const PlannedMethod& method, std::size_t number,
-                                    const Json& setting, std::uint64_t seed) const {
-  return {settings_,
-          {.method = method, .setting = setting, .seed = seed, .decode = false},
-          folder_ / "tuning" / method.name / concat("setting-", number) / concat("seed-", seed)};
-}
 
 RunFolder Comparison::run_folder(const PlannedMethod& method, const Json& setting,
                                  std::uint64_t seed) const {
@@ -42,66 +44,32 @@ std::vector<std::uint64_t> Comparison::seeds_of(const PlannedMethod& method) con
   return settings_.plan.seeds;
 }
 
-std::vector<Comparison::Planned> Comparison::tuning_runs(const PlannedMethod& method) const {
-  const std::vector<Json> settings = settings_.plan.settings(method);
-  std::vector<Planned> runs;
-  if (settings.size() == 1) return runs;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    for (const std::uint64_t seed : settings_.plan.tuning_seeds) {
-      runs.push_back(
-          {tuning_folder(method, i, settings[i], seed),
-           concat("choosing for ", method.name, ": ", dump_line(settings[i]), ", seed ", seed)});
-    }
-  }
-  return runs;
-}
-
 void Comparison::prepare() {
   const auto lay_out = [&](const RunFolder& folder) {
-    if (folder.finished()) return;
+    std::optional<RunRecord> record = folder.finished();
+    if (record) return record;
     folder.prepare();
     ++to_do_;
+    return record;
   };
   const ComparePlan& plan = settings_.plan;
   for (const PlannedMethod& method : plan.methods) {
-    for (const Planned& run : tuning_runs(method)) lay_out(run.folder);
+    for (const PlannedTuning& run : tuning_runs(method)) {
+      const std::optional<RunRecord> trained = lay_out(run.training);
+      if (run.texts && !(trained && trained->diverged)) (void)lay_out(*run.texts);
+    }
     const std::optional<Tuned> best = tuned(method);
     for (const std::uint64_t seed : seeds_of(method)) {
       if (best) {
-        if (!best->diverged) lay_out(run_folder(method, best->setting, seed));
-      } else {
-        run_folder(method, plan.settings(method)[0], seed).prepare();
-        ++to_do_;
+        if (!best->diverged) (void)lay_out(run_folder(method, best->setting, seed));
+        continue;
       }
+      // A finished run keeps its options: it may be of the setting that will be chosen.
+      const RunFolder folder = run_folder(method, plan.settings(method)[0], seed);
+      if (!folder.has_record()) folder.prepare();
+      ++to_do_;
     }
   }
-}
-
-std::optional<Comparison::Tuned> Comparison::tuned(const PlannedMethod& method) const {
-  const std::vector<Json> settings = settings_.plan.settings(method);
-  if (settings.size() == 1) return Tuned{.setting = settings[0]};
-  Tuned result;
-  std::optional<double> best;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    double sum = 0.0;
-    bool diverged = false;
-    for (const std::uint64_t seed : settings_.plan.tuning_seeds) {
-      const std::optional<RunRecord> record =
-          tuning_folder(method, i, settings[i], seed).finished();
-      if (!record) return {};
-      const std::optional<double> loss = record->number("eval_loss");
-      diverged = diverged || record->diverged || !loss;
-      sum += loss.value_or(0.0);
-    }
-    const double mean = sum / static_cast<double>(settings_.plan.tuning_seeds.size());
-    result.tries.push_back({settings[i], diverged ? std::nullopt : std::optional(mean)});
-    if (!diverged && (!best || mean < *best)) {
-      best = mean;
-      result.setting = settings[i];
-    }
-  }
-  result.diverged = !best;
-  return result;
 }
 
 RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) {
@@ -126,7 +94,7 @@ RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) 
   } else {
     if (const auto loss = record.number("eval_loss"))
       line += concat("eval_loss ", fixed(*loss, 4), ", ");
-    if (record.scores) line += concat("BLEU ", fixed(100.0 * record.scores->bleu, 2), ", ");
+    line += shown_metric(record, settings_.plan);
     line += duration(seconds_ / static_cast<double>(done_)) + " a run";
   }
   if (done_ < to_do_) {
@@ -139,15 +107,26 @@ RunRecord Comparison::finish(const RunFolder& folder, const std::string& title) 
   return record;
 }
 
+void Comparison::count_whole_runs(const std::map<std::string, Tuned>& chosen) {
+  to_do_ = done_;
+  for (const PlannedMethod& method : settings_.plan.methods) {
+    const Tuned& best = chosen.at(method.name);
+    if (best.diverged) continue;
+    for (const std::uint64_t seed : seeds_of(method)) {
+      if (!run_folder(method, best.setting, seed).finished()) ++to_do_;
+    }
+  }
+}
+
 void Comparison::run() {
   prepare();
   const ComparePlan& plan = settings_.plan;
   std::map<std::string, Tuned> chosen;
   for (const PlannedMethod& method : plan.methods) {
-    for (const Planned& run : tuning_runs(method)) (void)finish(run.folder, run.title);
-    const auto found = chosen.emplace(method.name, *tuned(method)).first;
-    if (found->second.diverged) to_do_ -= seeds_of(method).size();
+    tune(method);
+    chosen.emplace(method.name, *tuned(method));
   }
+  count_whole_runs(chosen);
   // Seed by seed, so that a comparison that is stopped has all methods of the seeds it has.
   for (const std::uint64_t seed : plan.seeds) {
     for (const PlannedMethod& method : plan.methods) {

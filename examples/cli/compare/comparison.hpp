@@ -34,8 +34,10 @@ class Comparison {
     bool diverged = false;                  ///< every one of them
   };
 
-  struct Planned {
-    RunFolder folder;
+  /// A run that chooses.
+  struct PlannedTuning {
+    RunFolder training;
+    std::optional<RunFolder> texts;  ///< where a metric chooses
     std::string title;
   };
 
@@ -45,17 +47,27 @@ class Comparison {
     std::vector<std::vector<MeteorCounts>> meteor;  ///< empty unless all runs have it
   };
 
-  [[nodiscard]] RunFolder tuning_folder(const PlannedMethod& method, std::size_t number,
-                                        const Json& setting, std::uint64_t seed) const;
+  [[nodiscard]] PlannedTuning tuning_run(const PlannedMethod& method, std::size_t number,
+                                         const Json& setting, std::uint64_t seed) const;
   [[nodiscard]] RunFolder run_folder(const PlannedMethod& method, const Json& setting,
                                      std::uint64_t seed) const;
   [[nodiscard]] std::vector<std::uint64_t> seeds_of(const PlannedMethod& method) const;
-  [[nodiscard]] std::vector<Planned> tuning_runs(const PlannedMethod& method) const;
+  [[nodiscard]] std::vector<PlannedTuning> tuning_runs(const PlannedMethod& method) const;
   /// Lays out and counts what is to be run.
   void prepare();
-  /// The setting of the lowest mean eval_loss over the tuning seeds, of the runs that are finished;
-  /// nothing if one of them is missing.
+  /// Nothing if the run, its texts or the metric that chooses are missing.
+  [[nodiscard]] std::optional<CompareTuningRun> tried_run(const PlannedTuning& run,
+                                                          std::uint64_t seed) const;
+  [[nodiscard]] std::optional<CompareTuning> tried(const PlannedMethod& method, std::size_t number,
+                                                   const Json& setting) const;
+  /// The setting with the best mean over the tuning seeds of what chooses: the plan's metric, of
+  /// equal ones and without a metric the lower eval_loss, then the first. Nothing if a run is
+  /// missing. Throws ConfigError "compare.choice" when the metric is not defined for any setting.
   [[nodiscard]] std::optional<Tuned> tuned(const PlannedMethod& method) const;
+  /// Runs what chooses the setting of a method.
+  void tune(const PlannedMethod& method);
+  /// What is left once all settings are chosen.
+  void count_whole_runs(const std::map<std::string, Tuned>& chosen);
   RunRecord finish(const RunFolder& folder, const std::string& title);
   [[nodiscard]] CompareRun result_of(const RunFolder& folder, std::uint64_t seed) const;
   [[nodiscard]] CompareMethod method_results(const PlannedMethod& method) const;

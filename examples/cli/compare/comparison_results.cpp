@@ -66,10 +66,6 @@ std::optional<std::uint64_t> bytes_in(const Json& object, const char* key) {
   return object[key].get<std::uint64_t>();
 }
 
-MetricValues values_of(const TextScores& scores) {
-  return {scores.bleu, scores.nist, scores.meteor, scores.rouge_l, scores.cider};
-}
-
 AgainstReference significance_of(const ForEachScore<PairedComparison>& found,
                                  const std::optional<PairedComparison>& meteor) {
   const auto of = [](const PairedComparison& c) {
@@ -116,7 +112,7 @@ CompareRun Comparison::result_of(const RunFolder& folder, std::uint64_t seed) co
   if (!record) return run;
   run.status = record->diverged ? RunStatus::diverged : RunStatus::done;
   run.reason = record->reason;
-  if (record->scores) run.metrics = values_of(*record->scores);
+  run.metrics = record->metrics().value_or(MetricValues());
   run.eval_loss = record->number("eval_loss");
   run.train_loss = record->number("train_loss");
   run.train_seconds = record->train_seconds;
@@ -174,14 +170,14 @@ void Comparison::add_base_loss(CompareResults& results) const {
 }
 
 Comparison::Side Comparison::side_of(const CompareMethod& method) const {
-  const std::vector<std::vector<std::string>> references = settings_.task.references();
+  const std::vector<std::vector<std::string>> references = settings_.task.test.references();
   Side side;
   bool all_have_meteor = true;
   for (const CompareRun& run : method.runs) {
     if (run.status != RunStatus::done) continue;
     const std::filesystem::path folder = folder_ / "runs" / method.name / concat("seed-", run.seed);
-    side.evaluations.emplace_back(references, read_hypotheses(folder, settings_.task));
-    std::optional<std::vector<MeteorCounts>> counts = read_meteor(folder, settings_.task);
+    side.evaluations.emplace_back(references, read_hypotheses(folder, settings_.task.test));
+    std::optional<std::vector<MeteorCounts>> counts = read_meteor(folder, settings_.task.test);
     all_have_meteor = all_have_meteor && counts;
     if (counts) side.meteor.push_back(std::move(*counts));
   }
@@ -215,7 +211,7 @@ void Comparison::compare_with_reference(CompareResults& results) const {
 }
 
 void Comparison::add_samples(CompareResults& results) const {
-  const std::vector<ReferenceGroup>& groups = settings_.task.groups;
+  const std::vector<ReferenceGroup>& groups = settings_.task.test.groups;
   const auto count = std::min(static_cast<std::size_t>(settings_.plan.samples), groups.size());
   for (std::size_t i = 0; i < count; ++i) {
     const ReferenceGroup& group = groups[i * groups.size() / count];
@@ -226,7 +222,7 @@ void Comparison::add_samples(CompareResults& results) const {
                                    [](const auto& run) { return run.status == RunStatus::done; });
     if (done == method.runs.end()) continue;
     const std::vector<std::string> texts = read_hypotheses(
-        folder_ / "runs" / method.name / concat("seed-", done->seed), settings_.task);
+        folder_ / "runs" / method.name / concat("seed-", done->seed), settings_.task.test);
     for (std::size_t i = 0; i < count; ++i) {
       results.samples[i].outputs[method.name] = texts[i * groups.size() / count];
     }
@@ -244,11 +240,16 @@ CompareResults Comparison::results() const {
                                         plan.train.filename().string())
                                : plan.valid.filename().string(),
                   .test = plan.test.filename().string(),
-                  .instances = settings_.task.groups.size(),
-                  .references = settings_.task.reference_count(),
+                  .instances = settings_.task.test.groups.size(),
+                  .references = settings_.task.test.reference_count(),
                   .decoding = plan.generation};
   results.machine = this_machine(settings_.threads);
   results.reference = plan.reference;
+  results.choice.by = plan.choose_by;
+  if (plan.chooses_by_texts()) {
+    results.choice.contexts = settings_.task.choice.groups.size();
+    results.choice.generation = plan.choice_generation();
+  }
   for (const PlannedMethod& method : plan.methods) {
     results.methods.push_back(method_results(method));
   }

@@ -8,6 +8,9 @@
 #include "plots.hpp"
 #include "table.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace solo::cli {
 namespace {
 
@@ -67,12 +70,20 @@ std::string options_text(const Json& options) {
   return text.empty() ? "–" : text;
 }
 
+/// What chose the settings, "–" if there was nothing to choose.
+std::string choice_fact(const CompareResults& results) {
+  const std::string by = choice_text(results);
+  if (by.empty() || !results.choice.metric()) return by.empty() ? "–" : by;
+  return concat(by, ", decoded with ", options_text(results.choice.generation));
+}
+
 std::string facts(const CompareResults& results) {
   const CompareTask& task = results.task;
   return element(
       "dl",
       concat(term("base model", task.model), term("trained on", task.train),
              term("chosen on", task.valid.empty() ? "–" : task.valid),
+             term("settings chosen by", choice_fact(results)),
              term("tested on", concat(task.test, ": ", with_commas(task.instances), " instances, ",
                                       with_commas(task.references), " references")),
              term("decoded with", options_text(task.decoding)),
@@ -121,6 +132,31 @@ std::string figures(const CompareResults& results) {
   return element("div class=\"figures\"", all);
 }
 
+/// The settings that were tried for a method: loss, and the metrics that all or some have.
+std::string tuning_table(const CompareMethod& method) {
+  std::string head =
+      element("th scope=\"col\"", "tried") + element("th scope=\"col\"", "validation loss");
+  std::array<bool, kMetrics.size()> shown{};
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    shown[i] = std::any_of(method.tuning.begin(), method.tuning.end(),
+                           [i](const CompareTuning& tried) { return tried.metrics[i]; });
+    if (shown[i]) head += element("th scope=\"col\"", kMetrics[i].title);
+  }
+  std::string rows;
+  for (const CompareTuning& tried : method.tuning) {
+    std::string row = element("td", html_text(options_text(tried.options))) +
+                      element("td", tried.eval_loss ? fixed(*tried.eval_loss, 4) : "diverged");
+    for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+      const Metric& metric = kMetrics[i];
+      const std::optional<double> value = tried.metrics[i];
+      if (shown[i])
+        row += element("td", value ? fixed(metric.factor * *value, metric.digits) : "n/a");
+    }
+    rows += element("tr", row);
+  }
+  return element("table", element("thead", element("tr", head)) + element("tbody", rows));
+}
+
 /// Options of each method, runs that did not end well, and the settings that were tried.
 std::string details(const CompareResults& results) {
   std::string all;
@@ -133,19 +169,7 @@ std::string details(const CompareResults& results) {
           element("p", html_text(concat("seed ", run.seed, diverged ? " diverged: " : " is missing",
                                         run.reason)));
     }
-    if (!method.tuning.empty()) {
-      std::string rows;
-      for (const CompareTuning& tried : method.tuning) {
-        rows += element(
-            "tr", element("td", html_text(options_text(tried.options))) +
-                      element("td", tried.eval_loss ? fixed(*tried.eval_loss, 4) : "diverged"));
-      }
-      inside += element(
-          "table",
-          element("thead", element("tr", element("th scope=\"col\"", "tried") +
-                                             element("th scope=\"col\"", "validation loss"))) +
-              element("tbody", rows));
-    }
+    if (!method.tuning.empty()) inside += tuning_table(method);
     all += element("details", element("summary", html_text(method.name)) + inside);
   }
   return all;

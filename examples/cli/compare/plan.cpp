@@ -5,8 +5,6 @@
 #include <solo/io/file.hpp>
 #include <solo/io/json_fields.hpp>
 
-#include "results.hpp"
-
 #include <algorithm>
 #include <initializer_list>
 #include <set>
@@ -72,9 +70,35 @@ void refuse_own_options(const std::string& where, const Json& options,
   }
 }
 
+void refuse_generation_options(const char* where, const Json& options) {
+  refuse_own_options(where, options,
+                     {"model", "adapter", "input", "prompt", "json", "config", "separator"});
+}
+
 void check_seeds(const std::vector<std::uint64_t>& seeds, const char* name) {
   if (std::set<std::uint64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
     refuse(name, ": a seed is given twice");
+  }
+}
+
+/// What chooses the settings, and how.
+void check_choice(const ComparePlan& plan) {
+  if (!plan.chooses_by_texts()) {
+    const char* const given = plan.choose_generation     ? "choose_generation"
+                              : plan.choose_contexts > 0 ? "choose_contexts"
+                                                         : nullptr;
+    if (given != nullptr) {
+      refuse(given, ": it is for a choice by a metric, and choose_by is ", plan.choose_by);
+    }
+    return;
+  }
+  if (!metric_number(plan.choose_by)) {
+    refuse("choose_by: expected one of ", choices_text(), ", found ", quoted(plan.choose_by));
+  }
+  refuse_generation_options("choose_generation", plan.choice_generation());
+  const auto has_choice = [&](const PlannedMethod& m) { return plan.settings(m).size() > 1; };
+  if (std::none_of(plan.methods.begin(), plan.methods.end(), has_choice)) {
+    refuse("choose_by: ", plan.choose_by, ", but no method has a grid of two settings or more");
   }
 }
 
@@ -96,8 +120,7 @@ void ComparePlan::validate() const {
   check_seeds(seeds, "seeds");
   check_seeds(tuning_seeds, "tuning_seeds");
   if (bootstrap_samples < 100) refuse("bootstrap_samples: expected 100 or more");
-  refuse_own_options("generation", generation,
-                     {"model", "adapter", "input", "prompt", "json", "config", "separator"});
+  refuse_generation_options("generation", generation);
   std::set<std::string> names;
   for (const PlannedMethod& m : methods) {
     if (!is_method_name(m.name)) {
@@ -122,6 +145,7 @@ void ComparePlan::validate() const {
   if (!reference.empty() && names.count(reference) == 0) {
     refuse("reference: no method is named ", quoted(reference));
   }
+  check_choice(*this);
 }
 
 std::vector<Json> ComparePlan::settings(const PlannedMethod& method) const {
@@ -145,6 +169,7 @@ ComparePlan read_plan(const std::filesystem::path& path) {
   const JsonFields fields(json, display_name(path));
   fields.reject_unknown_keys({"name", "model", "train", "valid", "test", "holdout_contexts",
                               "seeds", "tuning_seeds", "reference", "options", "generation", "grid",
+                              "choose_by", "choose_generation", "choose_contexts",
                               "bootstrap_samples", "samples", "methods"});
   ComparePlan plan;
   plan.name = fields.string_or("name", plan.name);
@@ -159,6 +184,11 @@ ComparePlan read_plan(const std::filesystem::path& path) {
   plan.options = options_or(fields, "options");
   plan.generation = options_or(fields, "generation");
   plan.grid = grid_or(fields, "grid");
+  plan.choose_by = fields.string_or("choose_by", plan.choose_by);
+  if (fields.has("choose_generation")) {
+    plan.choose_generation = options_or(fields, "choose_generation");
+  }
+  plan.choose_contexts = fields.integer_or("choose_contexts", 0, kCounts);
   plan.bootstrap_samples = fields.integer_or("bootstrap_samples", plan.bootstrap_samples, kCounts);
   plan.samples = fields.integer_or("samples", plan.samples, kCounts);
   const Json& methods = fields.value("methods");

@@ -6,10 +6,13 @@
 #include <solo/core/scalar.hpp>
 #include <solo/io/json.hpp>
 
+#include "results.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +47,9 @@ struct ComparePlan {
   Json options = Json::object();                 ///< of solo train, for all methods
   Json generation = Json::object();              ///< of solo generate
   Json grid = Json::object();                    ///< option of solo train: values to choose from
+  std::string choose_by = std::string(kLoss);    ///< or a metric of validation texts
+  std::optional<Json> choose_generation = {};    ///< how these are decoded; none: as the test set
+  Index choose_contexts = 0;                     ///< so many, the first; 0: all
   Index bootstrap_samples = 1000;
   Index samples = 6;  ///< texts that the report shows
   std::vector<PlannedMethod> methods = {};
@@ -53,6 +59,12 @@ struct ComparePlan {
   /// The grid of a method, its own or the plan's: all combinations of values, each an object of
   /// options; one empty object if there is nothing to choose.
   [[nodiscard]] std::vector<Json> settings(const PlannedMethod& method) const;
+  /// Whether settings are chosen by texts, not by the loss.
+  [[nodiscard]] bool chooses_by_texts() const { return choose_by != kLoss; }
+  /// How the texts that choose are decoded.
+  [[nodiscard]] const Json& choice_generation() const {
+    return choose_generation ? *choose_generation : generation;
+  }
 };
 
 /// Reads a plan. Throws FormatError ("json.…") naming file and field.

@@ -15,6 +15,10 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+Json number_json(double value) {
+  return value;
+}
+
 /// One field for each of kMetrics.
 template <class Values, class F>
 Json by_metric(const Values& values, const F& json_of) {
@@ -49,7 +53,7 @@ Json links_json(const std::vector<LinkSample>& samples) {
 Json run_json(const CompareRun& run) {
   Json json = {{"seed", run.seed}, {"status", kRunStatuses[static_cast<std::size_t>(run.status)]}};
   if (!run.reason.empty()) json["reason"] = run.reason;
-  json["metrics"] = by_metric(run.metrics, [](double value) { return Json(value); });
+  json["metrics"] = by_metric(run.metrics, number_json);
   json["eval_loss"] = or_null(run.eval_loss);
   json["train_loss"] = or_null(run.train_loss);
   json["train_seconds"] = or_null(run.train_seconds);
@@ -63,7 +67,23 @@ Json run_json(const CompareRun& run) {
   return json;
 }
 
-Json method_json(const CompareMethod& method) {
+/// Metrics only where texts were generated to choose.
+Json tuning_json(const CompareTuning& tried, bool with_metrics) {
+  Json runs = Json::array();
+  for (const CompareTuningRun& run : tried.runs) {
+    Json json = {{"seed", run.seed}, {"eval_loss", or_null(run.eval_loss)}};
+    if (with_metrics) {
+      json["metrics"] = run.metrics ? by_metric(*run.metrics, number_json) : Json(nullptr);
+    }
+    runs.push_back(std::move(json));
+  }
+  Json json = {{"options", tried.options}, {"eval_loss", or_null(tried.eval_loss)}};
+  if (with_metrics) json["metrics"] = by_metric(tried.metrics, number_json);
+  json["runs"] = std::move(runs);
+  return json;
+}
+
+Json method_json(const CompareMethod& method, const CompareChoice& choice) {
   Json runs = Json::array();
   for (const CompareRun& run : method.runs) runs.push_back(run_json(run));
   const auto significance = [](const Significance& s) {
@@ -71,8 +91,7 @@ Json method_json(const CompareMethod& method) {
   };
   Json tuning = Json::array();
   for (const CompareTuning& tried : method.tuning) {
-    tuning.push_back({{"options", tried.options},
-                      {"eval_loss", tried.eval_loss ? Json(*tried.eval_loss) : Json(nullptr)}});
+    tuning.push_back(tuning_json(tried, choice.metric().has_value()));
   }
   return {{"name", method.name},
           {"description", method.description},
@@ -119,6 +138,19 @@ void require_finite_method(const CompareMethod& method, const std::string& sourc
 
 }  // namespace
 
+std::optional<std::size_t> metric_number(std::string_view key) noexcept {
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    if (kMetrics[i].key == key) return i;
+  }
+  return {};
+}
+
+std::string choices_text() {
+  std::string text(kLoss);
+  for (const Metric& metric : kMetrics) text += concat(", ", metric.key);
+  return text;
+}
+
 bool is_method_name(std::string_view text) noexcept {
   constexpr std::string_view kLetters =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+.";
@@ -157,28 +189,36 @@ Json to_json(const CompareResults& results) {
   const CompareTask& task = results.task;
   const CompareMachine& machine = results.machine;
   Json methods = Json::array();
-  for (const CompareMethod& method : results.methods) methods.push_back(method_json(method));
+  for (const CompareMethod& method : results.methods) {
+    methods.push_back(method_json(method, results.choice));
+  }
   Json samples = Json::array();
   for (const CompareSample& sample : results.samples) {
     samples.push_back({{"context", sample.context},
                        {"references", sample.references},
                        {"outputs", Json(sample.outputs)}});
   }
-  return {{"name", results.name},
-          {"format", kResultsFormat},
-          {"task",
-           {{"model", task.model},
-            {"train", task.train},
-            {"valid", task.valid},
-            {"test", task.test},
-            {"instances", task.instances},
-            {"references", task.references},
-            {"decoding", task.decoding}}},
-          {"machine",
-           {{"cpu", machine.cpu}, {"threads", machine.threads}, {"version", machine.version}}},
-          {"reference", results.reference},
-          {"methods", std::move(methods)},
-          {"samples", std::move(samples)}};
+  Json json = {{"name", results.name},
+               {"format", kResultsFormat},
+               {"task",
+                {{"model", task.model},
+                 {"train", task.train},
+                 {"valid", task.valid},
+                 {"test", task.test},
+                 {"instances", task.instances},
+                 {"references", task.references},
+                 {"decoding", task.decoding}}},
+               {"machine",
+                {{"cpu", machine.cpu}, {"threads", machine.threads}, {"version", machine.version}}},
+               {"reference", results.reference},
+               {"choose_by", results.choice.by}};
+  if (results.choice.metric()) {
+    json["choose_contexts"] = results.choice.contexts;
+    json["choose_generation"] = results.choice.generation;
+  }
+  json["methods"] = std::move(methods);
+  json["samples"] = std::move(samples);
+  return json;
 }
 
 const CompareMethod& reference_of(const CompareResults& results) {

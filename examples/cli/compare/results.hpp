@@ -37,6 +37,15 @@ inline constexpr std::array<Metric, 5> kMetrics = {{{"BLEU", "BLEU", 100.0, 2},
 
 /// A value for each of kMetrics; none where it was not computed.
 using MetricValues = std::array<std::optional<double>, kMetrics.size()>;
+/// The place of METEOR, which needs a program of its own.
+inline constexpr std::size_t kMeteorMetric = 2;
+
+/// What chooses settings where no metric does: the validation loss.
+inline constexpr std::string_view kLoss = "loss";
+/// The place in kMetrics of the metric with this key; nothing for another word.
+[[nodiscard]] std::optional<std::size_t> metric_number(std::string_view key) noexcept;
+/// All that can choose, as a message names it: "loss, BLEU, …".
+[[nodiscard]] std::string choices_text();
 
 /// A loss and the step it belongs to.
 struct CurvePoint {
@@ -86,10 +95,29 @@ struct Significance {
 };
 using AgainstReference = std::array<std::optional<Significance>, kMetrics.size()>;
 
+/// One training with a setting that was tried.
+struct CompareTuningRun {
+  std::uint64_t seed = 0;
+  std::optional<double> eval_loss;      ///< none: it diverged
+  std::optional<MetricValues> metrics;  ///< of its validation texts; none without texts
+};
+
 /// A setting that was tried to choose a method's options.
 struct CompareTuning {
   Json options = Json::object();
-  std::optional<double> eval_loss;  ///< none: it diverged
+  std::optional<double> eval_loss;     ///< mean over its runs; none: one of them diverged
+  MetricValues metrics = {};           ///< means over its runs; none where a run has none
+  std::vector<CompareTuningRun> runs;  ///< one for each seed; none in files before them
+};
+
+/// By what the settings of all methods were chosen.
+struct CompareChoice {
+  std::string by = std::string(kLoss);  ///< or the key of a metric of validation texts
+  std::uint64_t contexts = 0;           ///< so many texts, the first of the validation data
+  Json generation = Json::object();     ///< how they were decoded
+
+  /// The place in kMetrics; nothing: by the loss.
+  [[nodiscard]] std::optional<std::size_t> metric() const noexcept { return metric_number(by); }
 };
 
 /// Whether a method may have this name: 1 to 64 letters, digits, "-", "_", "+" and ".", beginning
@@ -135,6 +163,7 @@ struct CompareResults {
   CompareTask task;
   CompareMachine machine;
   std::string reference;  ///< the name of the method that others are compared with
+  CompareChoice choice;
   std::vector<CompareMethod> methods;
   std::vector<CompareSample> samples;
 

@@ -152,6 +152,29 @@ AgainstReference read_against(const JsonFields& fields, const std::string& sourc
   return against;
 }
 
+std::optional<MetricValues> read_metrics_if(const JsonFields& fields) {
+  if (fields.absent("metrics")) return {};
+  return read_metrics(fields.object("metrics"));
+}
+
+CompareTuning read_tuning(const Json& json, const std::string& source, const std::string& path) {
+  const JsonFields fields(json, source, path);
+  fields.reject_unknown_keys({"options", "eval_loss", "metrics", "runs"});
+  CompareTuning tried;
+  tried.options = read_object(fields, "options");
+  tried.eval_loss = read_number(fields, "eval_loss");
+  tried.metrics = read_metrics_if(fields).value_or(MetricValues());
+  tried.runs =
+      read_list_if(false, fields, path, "runs", [&](const Json& item, const std::string& where) {
+        const JsonFields run(item, source, where);
+        run.reject_unknown_keys({"seed", "eval_loss", "metrics"});
+        return CompareTuningRun{.seed = read_count(run, "seed"),
+                                .eval_loss = read_number(run, "eval_loss"),
+                                .metrics = read_metrics_if(run)};
+      });
+  return tried;
+}
+
 CompareMethod read_method(const Json& json, const std::string& source, const std::string& path) {
   const JsonFields fields(json, source, path);
   fields.reject_unknown_keys({"name", "description", "method", "trainable", "options", "tuning",
@@ -162,12 +185,9 @@ CompareMethod read_method(const Json& json, const std::string& source, const std
   method.method = fields.string("method");
   method.trainable = read_count(fields, "trainable");
   method.options = read_object(fields, "options");
-  method.tuning =
-      read_list_if(false, fields, path, "tuning", [&](const Json& item, const std::string& where) {
-        const JsonFields tried(item, source, where);
-        tried.reject_unknown_keys({"options", "eval_loss"});
-        return CompareTuning{read_object(tried, "options"), read_number(tried, "eval_loss")};
-      });
+  method.tuning = read_list_if(
+      false, fields, path, "tuning",
+      [&](const Json& item, const std::string& where) { return read_tuning(item, source, where); });
   method.runs = read_list(fields, path, "runs", [&](const Json& item, const std::string& where) {
     return read_run(item, source, where);
   });
@@ -200,6 +220,17 @@ CompareTask read_task(const JsonFields& fields) {
           .decoding = read_object(fields, "decoding")};
 }
 
+/// Files without it are of versions that knew the loss only.
+CompareChoice read_choice(const JsonFields& fields) {
+  CompareChoice choice;
+  choice.by = fields.string_or("choose_by", kLoss);
+  if (choice.by == kLoss) return choice;
+  if (!choice.metric()) fields.refuse("choose_by", concat("one of ", choices_text()));
+  choice.contexts = read_count(fields, "choose_contexts");
+  choice.generation = read_object(fields, "choose_generation");
+  return choice;
+}
+
 CompareMachine read_machine(const JsonFields& fields) {
   fields.reject_unknown_keys({"cpu", "threads", "version"});
   return {.cpu = fields.string("cpu"),
@@ -211,14 +242,15 @@ CompareMachine read_machine(const JsonFields& fields) {
 
 CompareResults compare_results_from_json(const Json& json, const std::string& source) {
   const JsonFields fields(json, source);
-  fields.reject_unknown_keys(
-      {"name", "format", "task", "machine", "reference", "methods", "samples"});
+  fields.reject_unknown_keys({"name", "format", "task", "machine", "reference", "choose_by",
+                              "choose_contexts", "choose_generation", "methods", "samples"});
   static_cast<void>(fields.integer("format", {.min = kResultsFormat, .max = kResultsFormat}));
   CompareResults results;
   results.name = fields.string("name");
   results.task = read_task(fields.object("task"));
   results.machine = read_machine(fields.object("machine"));
   results.reference = fields.string("reference");
+  results.choice = read_choice(fields);
   results.methods = read_list(fields, "", "methods", [&](const Json& item, const std::string& at) {
     return read_method(item, source, at);
   });

@@ -31,17 +31,21 @@ bool has_checkpoint(const std::filesystem::path& folder) {
   return false;
 }
 
+std::string change(const std::string& what, const Json& before, const Json& now) {
+  return concat(what, " was ", describe(before), " and is ", describe(now));
+}
+
 /// The first option in which two identities differ, and both values.
 std::string difference(const Json& stored, const Json& now) {
   for (const auto& [part, value] : now.items()) {
     const Json& old = stored.contains(part) ? stored[part] : Json();
     if (old == value) continue;
-    if (!old.is_object() || !value.is_object()) return part;
+    if (!old.is_object() || !value.is_object()) return change(part, old, value);
     for (const Json* const side : {&old, &value}) {
       for (const auto& [key, unused] : side->items()) {
         const Json a = old.contains(key) ? old[key] : Json();
         const Json b = value.contains(key) ? value[key] : Json();
-        if (a != b) return concat(part, '.', key, " was ", describe(a), " and is ", describe(b));
+        if (a != b) return change(concat(part, '.', key), a, b);
       }
     }
   }
@@ -70,9 +74,9 @@ MeteorCounts read_counts(const Json& json, const std::string& where) {
 }
 
 /// The file has as many lines as there are texts to score.
-void check_count(const std::filesystem::path& path, std::size_t found, const TaskFiles& task) {
-  if (found == task.groups.size()) return;
-  fail<FormatError>("compare.texts", display_name(path), ": expected ", task.groups.size(),
+void check_count(const std::filesystem::path& path, std::size_t found, const TextSet& set) {
+  if (found == set.groups.size()) return;
+  fail<FormatError>("compare.texts", display_name(path), ": expected ", set.groups.size(),
                     " texts, found ", found);
 }
 
@@ -84,14 +88,28 @@ std::optional<double> RunRecord::number(const char* key) const {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
+std::optional<MetricValues> RunRecord::metrics() const {
+  if (!scores) return {};
+  return MetricValues{scores->bleu, scores->nist, scores->meteor, scores->rouge_l, scores->cider};
+}
+
 RunFolder::RunFolder(const RunSettings& settings, RunChoice choice, std::filesystem::path folder)
     : settings_(settings), choice_(std::move(choice)), folder_(std::move(folder)) {}
+
+std::filesystem::path RunFolder::trained_folder() const {
+  const bool above = choice_.kind == RunKind::tuning_texts;
+  return (above ? folder_.parent_path() : folder_) / "trained";
+}
+
+const TextSet& RunFolder::texts() const {
+  return choice_.kind == RunKind::tuning_texts ? settings_.task.choice : settings_.task.test;
+}
 
 Json RunFolder::train_options() const {
   Json options = settings_.plan.options;
   merge(options, choice_.method.options);
   merge(options, choice_.setting);
-  if (choice_.method.kind() == "solo" && choice_.decode &&
+  if (choice_.method.kind() == "solo" && choice_.kind == RunKind::whole &&
       !options.contains("link-statistics-steps")) {
     options["link-statistics-steps"] = kLinkSteps;
   }
@@ -100,7 +118,8 @@ Json RunFolder::train_options() const {
 }
 
 Json RunFolder::generate_options() const {
-  Json options = settings_.plan.generation;
+  const ComparePlan& plan = settings_.plan;
+  Json options = choice_.kind == RunKind::tuning_texts ? plan.choice_generation() : plan.generation;
   const Json train = train_options();
   options["separator"] = train.contains("separator") ? train["separator"] : Json("eos");
   return options;
@@ -109,7 +128,11 @@ Json RunFolder::generate_options() const {
 Json RunFolder::identity() const {
   Json what = {{"inputs", settings_.task.inputs}};
   if (!is_base()) what["train"] = train_options();
-  if (choice_.decode) what["generate"] = generate_options();
+  if (choice_.kind == RunKind::whole) what["generate"] = generate_options();
+  if (choice_.kind == RunKind::tuning_texts) {
+    what["choose_generation"] = generate_options();
+    what["choose_contexts"] = texts().groups.size();
+  }
   return what;
 }
 
@@ -126,7 +149,7 @@ std::vector<std::string> RunFolder::words(const char* command) const {
 
 void RunFolder::prepare() const {
   make_directories(folder_);
-  if (!is_base()) {
+  if (trains()) {
     Json options = train_options();
     options["model"] = settings_.plan.model.string();
     options["train"] = settings_.task.train.string();
@@ -135,19 +158,23 @@ void RunFolder::prepare() const {
     write_file_atomically(folder_ / "train.json", options.dump(2) + '\n');
     check_command(add_train, words("train"));
   }
-  if (!choice_.decode) return;
+  if (!decodes()) return;
   Json options = generate_options();
   const bool full = choice_.method.kind() == "full";
   options["model"] = full ? trained_folder().string() : settings_.plan.model.string();
   if (!full && !is_base()) options["adapter"] = trained_folder().string();
-  options["input"] = settings_.task.prompts.string();
+  options["input"] = texts().prompts.string();
   write_file_atomically(folder_ / "generate.json", options.dump(2) + '\n');
   check_command(add_generate, words("generate"));
 }
 
+bool RunFolder::has_record() const {
+  return std::filesystem::exists(folder_ / kRecord);
+}
+
 std::optional<RunRecord> RunFolder::finished() const {
+  if (!has_record()) return {};
   const std::filesystem::path path = folder_ / kRecord;
-  if (!std::filesystem::exists(path)) return {};
   const Json json = read_json_file(path);
   const JsonFields fields(json, display_name(path));
   if (dump_sorted(fields.value("identity")) != dump_sorted(identity())) {
@@ -218,17 +245,17 @@ void RunFolder::decode(RunRecord& record) const {
     return;
   }
   std::string lines;
-  LineReader texts(folder_ / "texts.jsonl");
+  LineReader generated(folder_ / "texts.jsonl");
   std::string_view line;
-  while (texts.next_record(line)) {
-    const Json row = parse_json(line, texts.where());
-    const std::string text = JsonFields(row, texts.where()).string("text");
+  while (generated.next_record(line)) {
+    const Json row = parse_json(line, generated.where());
+    const std::string text = JsonFields(row, generated.where()).string("text");
     lines += on_one_line(clean_prediction(text), record.line_breaks) + '\n';
   }
   write_file_atomically(folder_ / "hypotheses.txt", lines);
-  const std::vector<std::string> hypotheses = read_hypotheses(folder_, settings_.task);
+  const std::vector<std::string> hypotheses = read_hypotheses(folder_, texts());
   warn_of_empty_texts(folder_ / "hypotheses.txt", hypotheses);
-  record.scores = TextEvaluation(settings_.task.references(), hypotheses).scores();
+  record.scores = TextEvaluation(texts().references(), hypotheses).scores();
 }
 
 void RunFolder::add_meteor(RunRecord& record, std::optional<MeteorSession>& meteor) const {
@@ -236,7 +263,7 @@ void RunFolder::add_meteor(RunRecord& record, std::optional<MeteorSession>& mete
   if (!meteor) meteor = settings_.meteor.start();
   if (!meteor) return;
   const std::vector<MeteorCounts> counts =
-      meteor->counts(settings_.task.references(), read_hypotheses(folder_, settings_.task));
+      meteor->counts(texts().references(), read_hypotheses(folder_, texts()));
   std::string lines;
   for (const MeteorCounts& text : counts) lines += dump_line(text) + '\n';
   write_file_atomically(folder_ / kMeteor, lines);
@@ -247,16 +274,18 @@ void RunFolder::add_meteor(RunRecord& record, std::optional<MeteorSession>& mete
 RunRecord RunFolder::run() const {
   std::error_code ignored;
   for (const char* const old : {kRecord, kMeteor}) std::filesystem::remove(folder_ / old, ignored);
-  if (settings_.rerun) std::filesystem::remove_all(trained_folder(), ignored);
   RunRecord record;
-  if (!is_base()) train(record);
-  if (choice_.decode && !record.diverged) decode(record);
+  if (trains()) {
+    if (settings_.rerun) std::filesystem::remove_all(trained_folder(), ignored);
+    train(record);
+  }
+  if (decodes() && !record.diverged) decode(record);
   write(record);
   return record;
 }
 
 std::optional<std::vector<MeteorCounts>> read_meteor(const std::filesystem::path& folder,
-                                                     const TaskFiles& task) {
+                                                     const TextSet& set) {
   const std::filesystem::path path = folder / kMeteor;
   if (!std::filesystem::exists(path)) return {};
   std::vector<MeteorCounts> all;
@@ -264,17 +293,16 @@ std::optional<std::vector<MeteorCounts>> read_meteor(const std::filesystem::path
   for (std::string_view line; lines.next_record(line);) {
     all.push_back(read_counts(parse_json(line, lines.where()), lines.where()));
   }
-  check_count(path, all.size(), task);
+  check_count(path, all.size(), set);
   return all;
 }
 
-std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
-                                         const TaskFiles& task) {
+std::vector<std::string> read_hypotheses(const std::filesystem::path& folder, const TextSet& set) {
   const std::filesystem::path path = folder / "hypotheses.txt";
   std::vector<std::string> lines;
   LineReader texts(path, {.skip_bom = false});
   for (std::string_view line; texts.next(line);) lines.emplace_back(line);
-  check_count(path, lines.size(), task);
+  check_count(path, lines.size(), set);
   return lines;
 }
 

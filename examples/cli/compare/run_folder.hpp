@@ -8,6 +8,7 @@
 #include "../meteor.hpp"
 #include "child.hpp"
 #include "plan.hpp"
+#include "results.hpp"
 #include "task.hpp"
 
 #include <filesystem>
@@ -27,12 +28,19 @@ struct RunSettings {
   MeteorProgram meteor = {};
 };
 
+/// What a run does.
+enum class RunKind {
+  whole,         ///< trains, and decodes the test set
+  tuning,        ///< trains only, to choose a setting
+  tuning_texts,  ///< decodes what chooses a setting, by what the folder above it trained
+};
+
 /// Which run.
 struct RunChoice {
   const PlannedMethod& method;
   Json setting = Json::object();  ///< what was chosen from the grid
   std::uint64_t seed = 0;
-  bool decode = true;  ///< false: trained only, to choose a setting
+  RunKind kind = RunKind::whole;
 };
 
 /// What a run left, run.json.
@@ -47,6 +55,8 @@ struct RunRecord {
 
   /// A number of the result of solo train, if it has one.
   [[nodiscard]] std::optional<double> number(const char* key) const;
+  /// The scores in the order of tables; nothing without texts.
+  [[nodiscard]] std::optional<MetricValues> metrics() const;
 };
 
 /// A run and its folder.
@@ -55,15 +65,18 @@ class RunFolder {
   RunFolder(const RunSettings& settings, RunChoice choice, std::filesystem::path folder);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return folder_; }
-  /// Where solo train writes.
-  [[nodiscard]] std::filesystem::path trained_folder() const { return folder_ / "trained"; }
+  /// Where solo train writes, or has written.
+  [[nodiscard]] std::filesystem::path trained_folder() const;
   /// Writes the options of both commands, train.json and generate.json. Throws what solo train and
   /// solo generate say about them before they begin.
   void prepare() const;
+  /// Whether a run has been finished here, of this plan or another.
+  [[nodiscard]] bool has_record() const;
   /// The finished run; nothing if it is not finished. Throws ConfigError "compare.changed" when it
   /// was made with other options or data and is not to be replaced.
   [[nodiscard]] std::optional<RunRecord> finished() const;
-  /// After prepare(): trains (going on where it was stopped), decodes and scores. A run whose
+  /// After prepare(): trains (going on where it was stopped), decodes and scores, or what its kind
+  /// does of that. A run whose
   /// numbers are not finite has diverged; throws Stopped after a signal, ConfigError "compare.run"
   /// for any other error.
   RunRecord run() const;
@@ -74,6 +87,9 @@ class RunFolder {
 
  private:
   [[nodiscard]] bool is_base() const { return choice_.method.kind() == kNoMethod; }
+  [[nodiscard]] bool trains() const { return !is_base() && choice_.kind != RunKind::tuning_texts; }
+  [[nodiscard]] bool decodes() const { return choice_.kind != RunKind::tuning; }
+  [[nodiscard]] const TextSet& texts() const;
   [[nodiscard]] Json generate_options() const;
   [[nodiscard]] Json identity() const;
   [[nodiscard]] std::vector<std::string> words(const char* command) const;
@@ -91,11 +107,11 @@ class RunFolder {
 /// What METEOR counted in the texts of a run, one for each; nothing when it was not there. Throws
 /// FormatError "compare.texts" when there are more or fewer.
 [[nodiscard]] std::optional<std::vector<MeteorCounts>> read_meteor(
-    const std::filesystem::path& folder, const TaskFiles& task);
+    const std::filesystem::path& folder, const TextSet& set);
 
-/// The texts that a finished run left in its folder, one for each prompt of the task. Throws
+/// The texts that a finished run left in its folder, one for each prompt of the set. Throws
 /// FormatError "compare.texts" when there are more or fewer.
 [[nodiscard]] std::vector<std::string> read_hypotheses(const std::filesystem::path& folder,
-                                                       const TaskFiles& task);
+                                                       const TextSet& set);
 
 }  // namespace solo::cli

@@ -6,6 +6,8 @@
 #include "../number_text.hpp"
 #include "summary.hpp"
 
+#include <algorithm>
+
 namespace solo::cli {
 namespace {
 
@@ -97,13 +99,27 @@ std::vector<std::string> table_row(const CompareResults& results, const CompareM
   return cells;
 }
 
+std::string choice_text(const CompareResults& results) {
+  const auto was_chosen = [](const CompareMethod& method) { return !method.tuning.empty(); };
+  if (std::none_of(results.methods.begin(), results.methods.end(), was_chosen)) return {};
+  const std::optional<std::size_t> metric = results.choice.metric();
+  if (!metric) return "validation loss";
+  return concat(kMetrics[*metric].title, " of the texts for ", with_commas(results.choice.contexts),
+                " validation contexts");
+}
+
 std::string table_legend(const CompareResults& results) {
-  return concat(
+  std::string text = concat(
       "Mean ± sample standard deviation over seeds; BLEU, METEOR and ROUGE-L times 100. ▲ ▼: "
       "better, worse than ",
       results.reference,
       " (paired bootstrap over the test instances, means over seeds, p < 0.05). n/a: not "
       "computed.");
+  const std::string choice = choice_text(results);
+  if (results.choice.metric() && !choice.empty()) {
+    text += concat(" Settings were chosen by the ", choice, '.');
+  }
+  return text;
 }
 
 std::string comparison_table(const CompareResults& results) {

@@ -16,7 +16,10 @@ namespace solo::cli {
 /// the method and are in no mean; ▲ and ▼: better and worse than the reference, p < 0.05.
 [[nodiscard]] std::vector<std::string> table_row(const CompareResults& results,
                                                  const CompareMethod& method);
-/// What the signs in the table mean.
+/// By what the settings of methods were chosen: "validation loss", or "BLEU of the texts for 10
+/// validation contexts"; empty where nothing was.
+[[nodiscard]] std::string choice_text(const CompareResults& results);
+/// What the signs in the table mean, and what chose the settings when a metric did.
 [[nodiscard]] std::string table_legend(const CompareResults& results);
 
 /// All of it in Markdown.

@@ -213,7 +213,8 @@ TEST_CASE("METEOR chooses once its program has added it to the texts") {
   INFO(added.err);
   REQUIRE(added.status == 0);
   CHECK(count(added.err, "choosing") == 0);
-  for (const Json& tried : setup.lora().at("tuning")) {
+  const Json lora = setup.lora();
+  for (const Json& tried : lora.at("tuning")) {
     CHECK(tried.at("metrics").at("METEOR") == 0.03);  // the numbers of two texts
   }
   CHECK(setup.lora().at("options").at("learning-rate") == 1e-2);  // the lower loss

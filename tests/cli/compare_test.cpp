@@ -206,6 +206,7 @@ TEST_CASE("a plan that is wrong is refused before anything runs") {
   refused([](Json& p) { p["methods"][2]["options"]["rank"] = 0; }, "r");
   refused([](Json& p) { p["methods"][2]["options"]["links"] = "0-99"; }, "links");
   refused([](Json& p) { p["generation"]["num-beams"] = 0; }, "num_beams");
+  refused([](Json& p) { p["generation"]["num-return-sequences"] = 2; }, "num-return-sequences");
   refused([](Json& p) { p["grid"] = {{"learning-rate", {1, 2}}}; }, "tuning_seeds");
   Setup setup;
   check_error(setup.compare({"--methods", "lora,none"}), 2, "'none'");

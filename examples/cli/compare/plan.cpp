@@ -62,7 +62,7 @@ template <class... Parts>
   fail<ConfigError>("compare.plan", parts...);
 }
 
-/// Options that a run sets itself.
+/// Options that a run sets itself; of each prompt one text is scored.
 void refuse_own_options(const std::string& where, const Json& options,
                         std::initializer_list<const char*> own) {
   for (const char* const key : own) {
@@ -72,7 +72,8 @@ void refuse_own_options(const std::string& where, const Json& options,
 
 void refuse_generation_options(const char* where, const Json& options) {
   refuse_own_options(where, options,
-                     {"model", "adapter", "input", "prompt", "json", "config", "separator"});
+                     {"model", "adapter", "input", "prompt", "json", "config", "separator",
+                      "num-return-sequences"});
 }
 
 void check_seeds(const std::vector<std::uint64_t>& seeds, const char* name) {

@@ -29,9 +29,9 @@ DataColumns parse_columns(const std::string& text) {
 
 /// Which file of a tokenizer's folder has a chat template; empty: none.
 std::string chat_template_file(const std::filesystem::path& folder) {
-  const std::string jinja = "chat_template.jinja";
+  std::string jinja = "chat_template.jinja";
   if (std::filesystem::exists(folder / jinja)) return jinja;
-  const std::string config = "tokenizer_config.json";
+  std::string config = "tokenizer_config.json";
   if (!std::filesystem::exists(folder / config)) return {};
   const Json json = read_json_file(folder / config);
   const bool there =

@@ -21,6 +21,7 @@ std::optional<ExternalProgram> ExternalProgram::start(std::vector<std::string> a
   detail::FileDescriptor ours(ends[0]);
   const detail::FileDescriptor theirs(ends[1]);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

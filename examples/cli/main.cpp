@@ -31,7 +31,7 @@ void report(std::string_view message) {
 /// A message about a value that an option gave, under the option's name: the library's begin with
 /// the name of the field.
 std::string with_option_name(const CLI::App& command, const Error& error) {
-  const std::string message = error.what();
+  std::string message = error.what();
   const std::size_t end = message.find(": ");
   if (error.id() != "config.range" || end == std::string::npos) return message;
   std::string option = "--" + message.substr(0, end);

@@ -129,6 +129,26 @@ void add(ThreadPool& pool, const TableUpdate<T>& update, Parameter<T>& base) {
                  .accumulate = true});
 }
 
+/// Changes the base's parameters as adapter `name` does. Throws ConfigError ("adapter.merge") on
+/// the way for a change that no weight can hold.
+template <Scalar T>
+void merge_into(GPT2<T>& model, ThreadPool& pool, const std::string& name, Adapter<T>& adapter) {
+  for (const Replacement<T>& r : adapter.replacements()) put(r, model.parameter(r.base));
+  for (const auto* update : adapter.table_updates()) {
+    add(pool, *update, model.parameter(update->base));
+  }
+  LinearAdapter<T>* const linear = adapter.as_linear();
+  if (linear == nullptr) return;
+  for (const LinearSite& site : linear->sites()) {
+    const MergeTarget<T> target{site, model.parameter(site.name() + ".weight").value().matrix(),
+                                model.parameter(site.name() + ".bias").value().span()};
+    if (linear->merge(pool, target)) continue;
+    fail<ConfigError>("adapter.merge", "adapter ", quoted(name), " (", adapter.peft_type(),
+                      ") cannot be merged: its change of ", site.name(),
+                      " is none of the layer's weight and bias");
+  }
+}
+
 }  // namespace detail
 
 template <Scalar T>
@@ -166,9 +186,6 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   if (network_->wte.is_bfloat16() && tables) {
     (void)detail::merge_changes(*this, slot.name, adapter);  // refuses
   }
-  std::vector<LinearSite> sites;
-  if (adapter.as_linear() != nullptr) sites = adapter.as_linear()->sites();
-
   const std::vector<int> ids = detail::merge_test_ids(config_);
   const auto size = static_cast<Index>(ids.size());
   Tensor<T> before({size, config_.vocab_size});
@@ -194,18 +211,7 @@ float GPT2<T>::merge_adapter(std::string_view name) {
   slot.unmerged = std::move(originals);
   slot.merged = true;
   try {
-    for (const Replacement<T>& r : adapter.replacements()) detail::put(r, parameter(r.base));
-    for (const auto* update : adapter.table_updates()) {
-      detail::add(*pool_, *update, parameter(update->base));
-    }
-    for (const LinearSite& site : sites) {
-      const MergeTarget<T> target{site, parameter(site.name() + ".weight").value().matrix(),
-                                  parameter(site.name() + ".bias").value().span()};
-      if (adapter.as_linear()->merge(*pool_, target)) continue;
-      fail<ConfigError>("adapter.merge", "adapter ", quoted(slot.name), " (", adapter.peft_type(),
-                        ") cannot be merged: its change of ", site.name(),
-                        " is none of the layer's weight and bias");
-    }
+    detail::merge_into(*this, *pool_, slot.name, adapter);
     for (const Parameter<T>* p : changed) detail::require_finite_merge(*p);
     if (slot.untied && network_->head_equals_wte()) {
       std::erase(packed, network_->lm_head.get());

@@ -27,6 +27,7 @@ class Liveness {
  public:
   Liveness() = default;
   Liveness(const Liveness& /*other*/) noexcept {}
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): it assigns nothing
   Liveness& operator=(const Liveness& /*other*/) noexcept { return *this; }
   ~Liveness() = default;
   [[nodiscard]] std::weak_ptr<const void> watch() {

@@ -41,6 +41,7 @@ class CheckedIndex {
     return checked_sum(a.value_, b.value_);
   }
   CheckedIndex& operator+=(CheckedIndex other) { return *this = *this + other; }
+  // NOLINTNEXTLINE(modernize-use-nullptr): what the compiler makes of it compares with 0
   friend constexpr auto operator<=>(CheckedIndex a, CheckedIndex b) noexcept = default;
 
  private:

@@ -201,9 +201,9 @@ SOLO_INLINE void check_tokens(const DecodingRules& r, Index vocab_size) {
   if (r.forced_bos_token_id) check("forced_bos_token_id", {&*r.forced_bos_token_id, 1});
   if (!r.forced_eos_token_id.empty()) check("forced_eos_token_id", r.forced_eos_token_id);
   const Index beams = r.num_beams;
-  if (beams > 1 && beams * beams > kMaxCandidates / r.min_tokens_to_keep()) {
-    const auto most =
-        static_cast<Index>(std::sqrt(static_cast<double>(kMaxCandidates / r.min_tokens_to_keep())));
+  const Index products = kMaxCandidates / r.min_tokens_to_keep();
+  if (beams > 1 && beams * beams > products) {
+    const auto most = static_cast<Index>(std::sqrt(static_cast<double>(products)));
     fail<ConfigError>("config.range", "num_beams: expected 1 to ", std::max<Index>(1, most),
                       " with ", r.end_tokens.size(), " end tokens, found ", beams);
   }

@@ -12,6 +12,8 @@
 
 namespace solo::inline SOLO_ABI::detail {
 
+// NOLINTBEGIN(readability-redundant-declaration): header-only, file.hpp has the bodies already
+
 /// The system's words for an errno value.
 [[nodiscard]] std::string system_message(int code);
 /// open(), not ended by a signal; the descriptor is closed on exec.
@@ -21,5 +23,7 @@ void write_fully(const FileDescriptor& file, std::string_view text,
                  const std::filesystem::path& path);
 /// Waits until the names in a directory are on the disk. Throws IoError "io.write".
 void sync_directory(const std::filesystem::path& directory);
+
+// NOLINTEND(readability-redundant-declaration)
 
 }  // namespace solo::inline SOLO_ABI::detail

@@ -95,6 +95,7 @@ inline constexpr IntegerRange kConfigTokenIds{std::numeric_limits<int>::min(),
   const JsonFields fields(holder, file.source());
   const std::vector<std::int64_t> found = fields.integers(key, kConfigTokenIds);
   std::vector<int> ids;
+  ids.reserve(found.size());
   for (const std::int64_t id : found) ids.push_back(static_cast<int>(id));
   return ids;
 }

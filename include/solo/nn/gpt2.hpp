@@ -103,8 +103,10 @@ class GPT2 {
   explicit GPT2(const GPT2Config& config, const ModelOptions& options = {});
   /// Both throw ConfigError ("adapter.held"), nothing moved, for a model that hold_adapters()
   /// holds.
+  // NOLINTBEGIN(performance-noexcept-move-constructor): they throw
   GPT2(GPT2&&) = default;
   GPT2& operator=(GPT2&&) = default;
+  // NOLINTEND(performance-noexcept-move-constructor)
 
   /// Loads a Hugging Face folder: config.json and model.safetensors (or shards). Throws
   /// FormatError, ShapeError, NumericError or IoError naming file and tensor, ConfigError

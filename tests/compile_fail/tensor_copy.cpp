@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// refused: (use of deleted function|call to (implicitly-)?deleted constructor)
+// refused: (use of deleted function|call to (implicitly-)?deleted (copy )?constructor)
 #include <solo/core/tensor.hpp>
 
 #include <utility>

@@ -164,7 +164,7 @@ void run_compare(const CompareArguments& arguments, const Common& common) {
                          .meteor = meteor},
                         arguments.output);
   const auto report = [&] {
-    const CompareResults results = comparison.results();
+    CompareResults results = comparison.results();
     write_comparison(arguments.output, results);
     return results;
   };

@@ -4,6 +4,7 @@
 #include "../number_text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 namespace solo::cli {
@@ -11,8 +12,8 @@ namespace {
 
 /// "35 s", "12 min", "1 h 20 min".
 std::string duration(double seconds) {
-  if (seconds < 90) return concat(static_cast<int>(seconds + 0.5), " s");
-  const int minutes = static_cast<int>(seconds / 60 + 0.5);
+  if (seconds < 90) return concat(std::lround(seconds), " s");
+  const long minutes = std::lround(seconds / 60);
   if (minutes < 60) return concat(minutes, " min");
   return concat(minutes / 60, " h ", minutes % 60, " min");
 }

@@ -105,14 +105,14 @@ std::string results_table(const CompareResults& results) {
     for (std::size_t i = 1; i < cells.size(); ++i) row += element("td", html_text(cells[i]));
     rows += element(method.name == results.reference ? "tr class=\"reference\"" : "tr", row);
   }
-  return element("div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"results\"",
+  return element(R"(div class="wide" tabindex="0" role="region" aria-label="results")",
                  element("table", element("thead", element("tr", head)) + element("tbody", rows))) +
          element("p class=\"note\"", html_text(table_legend(results)));
 }
 
 /// The picture, with its title for those who do not see it.
 std::string labelled(const Plot& plot) {
-  return concat("<svg role=\"img\" aria-label=\"", html_text(plot.title), '"',
+  return concat(R"(<svg role="img" aria-label=")", html_text(plot.title), '"',
                 std::string_view(plot.svg).substr(4));
 }
 

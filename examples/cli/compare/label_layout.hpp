@@ -54,6 +54,7 @@ struct LabelBox {
     PicturePoint size) {
   constexpr double kRadius = 4.0;  // of a point
   std::vector<LabelBox> taken;
+  taken.reserve(points.size() + labels.size());
   for (const PicturePoint& p : points) {
     taken.push_back({p.x - kRadius, p.x + kRadius, p.y - kRadius, p.y + kRadius});
   }

@@ -125,7 +125,7 @@ void ComparePlan::validate() const {
   std::set<std::string> names;
   for (const PlannedMethod& m : methods) {
     if (!is_method_name(m.name)) {
-      refuse("methods: a name has 1 to 64 letters, digits, \"-\", \"_\", \"+\" or \".\", found ",
+      refuse(R"(methods: a name has 1 to 64 letters, digits, "-", "_", "+" or ".", found )",
              quoted(m.name));
     }
     if (!names.insert(m.name).second) refuse("methods: ", quoted(m.name), " is there twice");

@@ -164,6 +164,7 @@ std::string quality_labels(const CompareResults& results, const std::vector<Qual
                            const QualityAxes& axes) {
   std::vector<PointLabel> labels;
   std::vector<PicturePoint> places;
+  places.reserve(points.size());
   for (const QualityPoint& p : points) places.push_back(axes.place(p));
   for (const CompareMethod* const method : select_methods(results, kMostLabels)) {
     for (const QualityPoint& p : points) {

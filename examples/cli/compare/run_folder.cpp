@@ -216,7 +216,7 @@ ChildResult RunFolder::run_child(AddCommand add, const char* command, bool resum
                                  const char* out) const {
   std::vector<std::string> arguments = words(command);
   if (resume) arguments.emplace_back("--resume");
-  const ChildResult result = run_command(add, arguments, folder_ / out);
+  ChildResult result = run_command(add, arguments, folder_ / out);
   if (result.status == 0 || result.error_id.starts_with("numeric.")) return result;
   if (passed_signal() != 0) throw Stopped{passed_signal()};
   fail<ConfigError>("compare.run", display_name(folder_), ": solo ", command, ": ",

@@ -76,9 +76,8 @@ class RunFolder {
   /// was made with other options or data and is not to be replaced.
   [[nodiscard]] std::optional<RunRecord> finished() const;
   /// After prepare(): trains (going on where it was stopped), decodes and scores, or what its kind
-  /// does of that. A run whose
-  /// numbers are not finite has diverged; throws Stopped after a signal, ConfigError "compare.run"
-  /// for any other error.
+  /// does of that. A run whose numbers are not finite has diverged; throws Stopped after a signal,
+  /// ConfigError "compare.run" for any other error.
   RunRecord run() const;
   /// METEOR of a finished run that lacks it, if there is its program; started when it is not yet.
   void add_meteor(RunRecord& record, std::optional<MeteorSession>& meteor) const;

@@ -85,17 +85,18 @@ SOLO_INLINE void add_links(MethodFootprint& footprint, const SoloConfig& config,
   footprint.t_star = config.lowest_destination(base.n_layer);
   const CheckedIndex inner =
       config.map == SoloMap::low_rank ? 2 * CheckedIndex(config.r) : CheckedIndex(base.n_embd);
+  const std::vector<Link> links = config.link_list(base.n_layer);
   std::vector<int> sources;
-  for (const Link& link : config.link_list(base.n_layer)) {
+  for (const Link& link : links) {
     // Before the gate, and between down and up.
     footprint.link_columns = (footprint.link_columns + inner + base.n_embd).value();
     if (link.src < footprint.t_star) sources.push_back(link.src);
   }
   if (config.share == SoloShare::all) {  // one pair of maps, used by each link
-    const auto links = static_cast<Index>(config.link_list(base.n_layer).size());
+    const Index others = static_cast<Index>(links.size()) - 1;
     for (const AdapterTensor& t : config.tensors(base)) {
       if (!t.name.starts_with("maps.")) continue;
-      const Index again = checked_product(links - 1, Tensor<float>::count(t.shape));
+      const Index again = checked_product(others, Tensor<float>::count(t.shape));
       footprint.multiplies = checked_sum(footprint.multiplies, again);
     }
   }

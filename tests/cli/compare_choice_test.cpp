@@ -101,6 +101,27 @@ TEST_CASE("settings are chosen by the mean score of validation texts") {
         std::string::npos);
 }
 
+TEST_CASE("runs that choose may have options of their own") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  setup.plan["choose_options"] = {{"max-steps", 1}};
+  const Outcome outcome = setup.compare();
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  const auto steps_of = [&](const std::string& file) {
+    return parse_json(slurp(file), file).at("max-steps").get<int>();
+  };
+  CHECK(steps_of(setup.tuning(0, 7, "train.json")) == 1);
+  CHECK(steps_of(setup.tuning(1, 8, "train.json")) == 1);
+  CHECK(steps_of(setup.path("out/runs/lora/seed-1/train.json")) == 3);
+  CHECK(setup.lora().at("options").at("max-steps") == 3);
+  CHECK(setup.results().at("choose_options") == setup.plan["choose_options"]);
+  CHECK(outcome.out.find("2 validation contexts after runs with max-steps 1.") !=
+        std::string::npos);
+  setup.plan["choose_options"]["max-steps"] = 2;
+  check_error(setup.compare(), 1, "train.max-steps was 1 and is 2; --rerun");
+}
+
 TEST_CASE("the best mean is chosen, of equal ones the lower loss, then the first") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;
@@ -275,6 +296,14 @@ TEST_CASE("a plan that cannot choose is refused before anything runs") {
   refused([](Setup& s) { s.plan["choose_generation"]["input"] = "x"; },
           "choose_generation: 'input'");
   refused([](Setup& s) { s.plan["choose_generation"]["num-beams"] = 0; }, "num_beams");
+  refused([](Setup& s) { s.plan["choose_options"] = 1; }, "choose_options: expected an object");
+  refused([](Setup& s) { s.plan["choose_options"] = {{"output", "x"}}; }, "'output' is not an");
+  refused([](Setup& s) { s.plan["choose_options"] = {{"max-steps", 0.5}}; }, "max-steps");
+  refused(
+      [](Setup& s) {
+        s.plan["choose_options"] = {{"learning-rate", 1}};
+      },
+      "choose_options: lora chooses 'learning-rate' from its grid");
   refused([](Setup& s) { s.plan["choose_by"] = "loss"; }, "choose_generation: it is for a choice");
   refused([](Setup& s) { s.plan.erase("grid"); }, "no method has a grid of two settings or more");
   refused([](Setup& s) { s.plan.erase("holdout_contexts"); }, "either valid, or holdout_contexts");

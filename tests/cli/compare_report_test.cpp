@@ -155,6 +155,14 @@ TEST_CASE("a report says by what settings were chosen") {
         std::string::npos);
   CHECK(slurp(setup.dir.path() / "table.md").find("chosen") == std::string::npos);
 
+  results["choose_options"] = {{"max-steps", 9}};
+  REQUIRE(setup.report(results).status == 0);
+  CHECK(setup.page().find("<dd>validation loss after runs with max-steps 9</dd>") !=
+        std::string::npos);
+  CHECK(slurp(setup.dir.path() / "table.md").find("loss after runs with max-steps 9.") !=
+        std::string::npos);
+  results.erase("choose_options");
+
   results["choose_by"] = "CIDEr";
   results["choose_contexts"] = 1234;
   results["choose_generation"] = {{"num-beams", 1}};

@@ -246,6 +246,7 @@ CompareResults Comparison::results() const {
   results.machine = this_machine(settings_.threads);
   results.reference = plan.reference;
   results.choice.by = plan.choose_by;
+  results.choice.options = plan.choose_options;
   if (plan.chooses_by_texts()) {
     results.choice.contexts = settings_.task.choice.groups.size();
     results.choice.generation = plan.choice_generation();

@@ -60,16 +60,6 @@ std::string term(std::string_view name, std::string_view value) {
   return concat("<dt>", html_text(name), "</dt><dd>", html_text(value), "</dd>\n");
 }
 
-/// {"num-beams": 10} as "num-beams 10".
-std::string options_text(const Json& options) {
-  std::string text;
-  for (const auto& [key, value] : options.items()) {
-    text += concat(text.empty() ? "" : ", ", key, ' ',
-                   value.is_string() ? value.get<std::string>() : dump_line(value));
-  }
-  return text.empty() ? "–" : text;
-}
-
 /// What chose the settings, "–" if there was nothing to choose.
 std::string choice_fact(const CompareResults& results) {
   const std::string by = choice_text(results);

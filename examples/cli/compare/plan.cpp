@@ -84,6 +84,11 @@ void check_seeds(const std::vector<std::uint64_t>& seeds, const char* name) {
 
 /// What chooses the settings, and how.
 void check_choice(const ComparePlan& plan) {
+  const auto has_choice = [&](const PlannedMethod& m) { return plan.settings(m).size() > 1; };
+  const bool chooses = std::any_of(plan.methods.begin(), plan.methods.end(), has_choice);
+  if (!plan.choose_options.empty() && !chooses) {
+    refuse("choose_options: no method has a grid of two settings or more");
+  }
   if (!plan.chooses_by_texts()) {
     const char* const given = plan.choose_generation     ? "choose_generation"
                               : plan.choose_contexts > 0 ? "choose_contexts"
@@ -97,8 +102,7 @@ void check_choice(const ComparePlan& plan) {
     refuse("choose_by: expected one of ", choices_text(), ", found ", quoted(plan.choose_by));
   }
   refuse_generation_options("choose_generation", plan.choice_generation());
-  const auto has_choice = [&](const PlannedMethod& m) { return plan.settings(m).size() > 1; };
-  if (std::none_of(plan.methods.begin(), plan.methods.end(), has_choice)) {
+  if (!chooses) {
     refuse("choose_by: ", plan.choose_by, ", but no method has a grid of two settings or more");
   }
 }
@@ -133,10 +137,15 @@ void ComparePlan::validate() const {
     if (m.kind() == kNoMethod && m.options.size() > 1) {
       refuse(m.name, ": method \"none\" has no options");
     }
-    for (const Json* const o : {&options, &m.options, &m.grid, &grid}) {
+    for (const Json* const o : {&options, &choose_options, &m.options, &m.grid, &grid}) {
       refuse_own_options(
           m.name, *o,
           {"model", "adapter", "train", "valid", "output", "seed", "resume", "json", "config"});
+    }
+    for (const auto& [option, values] : (m.grid.empty() ? grid : m.grid).items()) {
+      if (choose_options.contains(option)) {
+        refuse("choose_options: ", m.name, " chooses ", quoted(option), " from its grid");
+      }
     }
     if (settings(m).size() > 1 && tuning_seeds.empty()) {
       refuse("tuning_seeds: ", m.name, " has a grid to choose from, but no seed to choose with");
@@ -170,7 +179,7 @@ ComparePlan read_plan(const std::filesystem::path& path) {
   const JsonFields fields(json, display_name(path));
   fields.reject_unknown_keys({"name", "model", "train", "valid", "test", "holdout_contexts",
                               "seeds", "tuning_seeds", "reference", "options", "generation", "grid",
-                              "choose_by", "choose_generation", "choose_contexts",
+                              "choose_by", "choose_options", "choose_generation", "choose_contexts",
                               "bootstrap_samples", "samples", "methods"});
   ComparePlan plan;
   plan.name = fields.string_or("name", plan.name);
@@ -186,6 +195,7 @@ ComparePlan read_plan(const std::filesystem::path& path) {
   plan.generation = options_or(fields, "generation");
   plan.grid = grid_or(fields, "grid");
   plan.choose_by = fields.string_or("choose_by", plan.choose_by);
+  plan.choose_options = options_or(fields, "choose_options");
   if (fields.has("choose_generation")) {
     plan.choose_generation = options_or(fields, "choose_generation");
   }

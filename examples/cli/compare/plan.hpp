@@ -48,6 +48,7 @@ struct ComparePlan {
   Json generation = Json::object();              ///< of solo generate
   Json grid = Json::object();                    ///< option of solo train: values to choose from
   std::string choose_by = std::string(kLoss);    ///< or a metric of validation texts
+  Json choose_options = Json::object();          ///< of solo train, for the runs that choose
   std::optional<Json> choose_generation = {};    ///< how these are decoded; none: as the test set
   Index choose_contexts = 0;                     ///< so many, the first; 0: all
   Index bootstrap_samples = 1000;

@@ -212,6 +212,7 @@ Json to_json(const CompareResults& results) {
                 {{"cpu", machine.cpu}, {"threads", machine.threads}, {"version", machine.version}}},
                {"reference", results.reference},
                {"choose_by", results.choice.by}};
+  if (!results.choice.options.empty()) json["choose_options"] = results.choice.options;
   if (results.choice.metric()) {
     json["choose_contexts"] = results.choice.contexts;
     json["choose_generation"] = results.choice.generation;

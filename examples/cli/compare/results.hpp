@@ -113,6 +113,7 @@ struct CompareTuning {
 /// By what the settings of all methods were chosen.
 struct CompareChoice {
   std::string by = std::string(kLoss);  ///< or the key of a metric of validation texts
+  Json options = Json::object();        ///< of `solo train`, which these runs had instead
   std::uint64_t contexts = 0;           ///< so many texts, the first of the validation data
   Json generation = Json::object();     ///< how they were decoded
 

@@ -224,6 +224,7 @@ CompareTask read_task(const JsonFields& fields) {
 CompareChoice read_choice(const JsonFields& fields) {
   CompareChoice choice;
   choice.by = fields.string_or("choose_by", kLoss);
+  if (fields.has("choose_options")) choice.options = read_object(fields, "choose_options");
   if (choice.by == kLoss) return choice;
   if (!choice.metric()) fields.refuse("choose_by", concat("one of ", choices_text()));
   choice.contexts = read_count(fields, "choose_contexts");
@@ -243,7 +244,8 @@ CompareMachine read_machine(const JsonFields& fields) {
 CompareResults compare_results_from_json(const Json& json, const std::string& source) {
   const JsonFields fields(json, source);
   fields.reject_unknown_keys({"name", "format", "task", "machine", "reference", "choose_by",
-                              "choose_contexts", "choose_generation", "methods", "samples"});
+                              "choose_options", "choose_contexts", "choose_generation", "methods",
+                              "samples"});
   static_cast<void>(fields.integer("format", {.min = kResultsFormat, .max = kResultsFormat}));
   CompareResults results;
   results.name = fields.string("name");

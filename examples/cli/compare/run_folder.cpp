@@ -108,6 +108,7 @@ const TextSet& RunFolder::texts() const {
 Json RunFolder::train_options() const {
   Json options = settings_.plan.options;
   merge(options, choice_.method.options);
+  if (choice_.kind != RunKind::whole) merge(options, settings_.plan.choose_options);
   merge(options, choice_.setting);
   if (choice_.method.kind() == "solo" && choice_.kind == RunKind::whole &&
       !options.contains("link-statistics-steps")) {

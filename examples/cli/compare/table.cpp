@@ -99,13 +99,25 @@ std::vector<std::string> table_row(const CompareResults& results, const CompareM
   return cells;
 }
 
+std::string options_text(const Json& options) {
+  std::string text;
+  for (const auto& [key, value] : options.items()) {
+    text += concat(text.empty() ? "" : ", ", key, ' ',
+                   value.is_string() ? value.get<std::string>() : dump_line(value));
+  }
+  return text.empty() ? "–" : text;
+}
+
 std::string choice_text(const CompareResults& results) {
   const auto was_chosen = [](const CompareMethod& method) { return !method.tuning.empty(); };
   if (std::none_of(results.methods.begin(), results.methods.end(), was_chosen)) return {};
-  const std::optional<std::size_t> metric = results.choice.metric();
-  if (!metric) return "validation loss";
-  return concat(kMetrics[*metric].title, " of the texts for ", with_commas(results.choice.contexts),
-                " validation contexts");
+  const CompareChoice& choice = results.choice;
+  const std::optional<std::size_t> metric = choice.metric();
+  std::string text = metric ? concat(kMetrics[*metric].title, " of the texts for ",
+                                     with_commas(choice.contexts), " validation contexts")
+                            : std::string("validation loss");
+  if (!choice.options.empty()) text += concat(" after runs with ", options_text(choice.options));
+  return text;
 }
 
 std::string table_legend(const CompareResults& results) {
@@ -116,7 +128,8 @@ std::string table_legend(const CompareResults& results) {
       " (paired bootstrap over the test instances, means over seeds, p < 0.05). n/a: not "
       "computed.");
   const std::string choice = choice_text(results);
-  if (results.choice.metric() && !choice.empty()) {
+  const bool as_ever = !results.choice.metric() && results.choice.options.empty();
+  if (!as_ever && !choice.empty()) {
     text += concat(" Settings were chosen by the ", choice, '.');
   }
   return text;

@@ -16,10 +16,13 @@ namespace solo::cli {
 /// the method and are in no mean; ▲ and ▼: better and worse than the reference, p < 0.05.
 [[nodiscard]] std::vector<std::string> table_row(const CompareResults& results,
                                                  const CompareMethod& method);
+/// Options in one line: "num-beams 10, max-new-tokens 64"; "–" if there are none.
+[[nodiscard]] std::string options_text(const Json& options);
 /// By what the settings of methods were chosen: "validation loss", or "BLEU of the texts for 10
-/// validation contexts"; empty where nothing was.
+/// validation contexts after runs with max-steps 500"; empty where nothing was.
 [[nodiscard]] std::string choice_text(const CompareResults& results);
-/// What the signs in the table mean, and what chose the settings when a metric did.
+/// What the signs in the table mean, and what chose the settings when that was not the loss after
+/// whole runs.
 [[nodiscard]] std::string table_legend(const CompareResults& results);
 
 /// All of it in Markdown.

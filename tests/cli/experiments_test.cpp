@@ -1,30 +1,54 @@
 // SPDX-License-Identifier: MIT
-// docs/experiments.md says what the committed results say.
+// The pages of docs/experiments say what the committed results say.
 #include "cli/program.hpp"
 
 #include <cmath>
+#include <iomanip>
+#include <sstream>
 
 using namespace solo;
 using test::Outcome;
 using test::slurp;
 using test::TempDir;
 
-TEST_CASE("the table of the experiments page follows from the committed results") {
+namespace {
+
+std::filesystem::path experiments() {
+  return test::source_dir() / "docs" / "experiments";
+}
+
+Json results(const std::string& name) {
+  const std::filesystem::path file = experiments() / name;
+  return parse_json(slurp(file), file.string());
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+std::string with_comma(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+  return digits;
+}
+
+}  // namespace
+
+TEST_CASE("the table of the comparison on gpt2-mini follows from the committed results") {
   SOLO_NEEDS_PROGRAM;
-  const std::filesystem::path docs = test::source_dir() / "docs";
   const TempDir dir;
-  std::filesystem::copy(docs / "experiments" / "e2e-gpt2-mini.json", dir.path() / "results.json");
+  std::filesystem::copy(experiments() / "e2e-gpt2-mini.json", dir.path() / "results.json");
   const Outcome table = test::solo_program(dir, {"compare", "--report", dir.path().string()});
   INFO(table.err);
   REQUIRE(table.status == 0);
-  CHECK(slurp(docs / "experiments.md").find(table.out) != std::string::npos);
+  CHECK(slurp(experiments() / "e2e-dev.md").find(table.out) != std::string::npos);
 }
 
 TEST_CASE("each method of the committed results has the lowest validation loss of what it tried") {
-  const std::filesystem::path file =
-      test::source_dir() / "docs" / "experiments" / "e2e-gpt2-mini.json";
-  const Json results = parse_json(slurp(file), file.string());
-  for (const Json& method : results.at("methods")) {
+  const Json committed = results("e2e-gpt2-mini.json");
+  for (const Json& method : committed.at("methods")) {
     INFO(method.at("name"));
     double lowest = INFINITY;
     Json rate;
@@ -37,4 +61,26 @@ TEST_CASE("each method of the committed results has the lowest validation loss o
     if (!rate.is_null()) CHECK(method.at("options").at("learning-rate") == rate);
     for (const Json& run : method.at("runs")) CHECK(run.at("status") != "diverged");
   }
+}
+
+TEST_CASE("the table of the trials follows from their results") {
+  const std::string page = slurp(experiments() / "e2e-trials.md");
+  std::string rows;
+  for (const Json& trial : results("e2e-trials.json")) {
+    const auto metric = [&](const char* name) {
+      return trial.at("metrics").at(name).get<double>();
+    };
+    std::ostringstream row;
+    row << "| " << trial.at("what").get<std::string>() << " | "
+        << trial.at("learning_rate").get<double>() << " | "
+        << with_comma(trial.at("trainable").get<std::int64_t>()) << " | "
+        << fixed(trial.at("eval_loss").get<double>(), 4)
+        << (trial.at("all_rows").get<bool>() ? "*" : "") << " | " << fixed(100 * metric("BLEU"), 2)
+        << " | " << fixed(metric("NIST"), 3) << " | " << fixed(100 * metric("ROUGE_L"), 2) << " | "
+        << fixed(metric("CIDEr"), 3) << " | " << trial.at("distinct").get<int>() << " | "
+        << trial.at("near").get<int>() << " |\n";
+    rows += row.str();
+  }
+  INFO(rows);
+  CHECK(page.find("---:|\n" + rows + "\n") != std::string::npos);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The pages of docs/experiments say what the committed results say.
+#include "../../examples/cli/number_text.hpp"
 #include "cli/program.hpp"
 
 #include <cmath>
-#include <iomanip>
 #include <sstream>
 
 using namespace solo;
+using cli::fixed;
+using cli::with_commas;
 using test::Outcome;
 using test::slurp;
 using test::TempDir;
@@ -20,18 +22,6 @@ std::filesystem::path experiments() {
 Json results(const std::string& name) {
   const std::filesystem::path file = experiments() / name;
   return parse_json(slurp(file), file.string());
-}
-
-std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
-}
-
-std::string with_comma(std::int64_t n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
 }
 
 }  // namespace
@@ -73,7 +63,7 @@ TEST_CASE("the table of the trials follows from their results") {
     std::ostringstream row;
     row << "| " << trial.at("what").get<std::string>() << " | "
         << trial.at("learning_rate").get<double>() << " | "
-        << with_comma(trial.at("trainable").get<std::int64_t>()) << " | "
+        << with_commas(trial.at("trainable").get<std::int64_t>()) << " | "
         << fixed(trial.at("eval_loss").get<double>(), 4)
         << (trial.at("all_rows").get<bool>() ? "*" : "") << " | " << fixed(100 * metric("BLEU"), 2)
         << " | " << fixed(metric("NIST"), 3) << " | " << fixed(100 * metric("ROUGE_L"), 2) << " | "

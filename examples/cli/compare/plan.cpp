@@ -142,7 +142,7 @@ void ComparePlan::validate() const {
           m.name, *o,
           {"model", "adapter", "train", "valid", "output", "seed", "resume", "json", "config"});
     }
-    for (const auto& [option, values] : (m.grid.empty() ? grid : m.grid).items()) {
+    for (const auto& [option, values] : grid_of(m).items()) {
       if (choose_options.contains(option)) {
         refuse("choose_options: ", m.name, " chooses ", quoted(option), " from its grid");
       }
@@ -161,7 +161,7 @@ void ComparePlan::validate() const {
 std::vector<Json> ComparePlan::settings(const PlannedMethod& method) const {
   std::vector<Json> all = {Json::object()};
   if (method.kind() == kNoMethod) return all;
-  for (const auto& [option, values] : (method.grid.empty() ? grid : method.grid).items()) {
+  for (const auto& [option, values] : grid_of(method).items()) {
     std::vector<Json> next;
     for (const Json& setting : all) {
       for (const Json& value : values) {

@@ -57,8 +57,12 @@ struct ComparePlan {
 
   /// Throws ConfigError "compare.plan" for what is missing or contradicts itself.
   void validate() const;
-  /// The grid of a method, its own or the plan's: all combinations of values, each an object of
-  /// options; one empty object if there is nothing to choose.
+  /// What a method chooses from: its own grid, or the plan's.
+  [[nodiscard]] const Json& grid_of(const PlannedMethod& method) const {
+    return method.grid.empty() ? grid : method.grid;
+  }
+  /// All combinations of values of a method's grid, each an object of options; one empty object if
+  /// there is nothing to choose.
   [[nodiscard]] std::vector<Json> settings(const PlannedMethod& method) const;
   /// Whether settings are chosen by texts, not by the loss.
   [[nodiscard]] bool chooses_by_texts() const { return choose_by != kLoss; }

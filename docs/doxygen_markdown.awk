@@ -10,26 +10,35 @@ function anchor(title) {
   return title
 }
 
+# A page's link target as a path from the repository's root: dir is the page's folder, "docs/" or "".
+function from_root(target) {
+  target = dir target
+  while (sub(/[^\/]+\/\.\.\//, "", target)) {}
+  return target
+}
+
 # A link's text and target, made Doxygen's.
 function link(text, target,    hash, file) {
   hash = index(target, "#")
   file = hash ? substr(target, 1, hash - 1) : target
   if (target ~ /^[a-z]+:\/\//) return "[" text "](" target ")"
   if (file == "") return "[" text "](#" page "-" substr(target, 2) ")"
-  if (file ~ /^(docs\/|\.\.\/)?[A-Za-z-]+\.md$/) {
-    sub(/^\.\.\//, "", file)
+  file = from_root(file)
+  if (file ~ /^(docs\/([a-z-]+\/)?)?[A-Za-z0-9-]+\.md$/) {
     if (!hash) return "[" text "](" file ")"
-    sub(/^docs\//, "", file)
+    sub(/.*\//, "", file)
     sub(/\.md$/, "", file)
     return "[" text "](#" file "-" substr(target, hash + 1) ")"
   }
-  sub(/^\.\.\//, "", file)
   gsub(/`/, "", text)
   return "<a href=\"../../../" file "\">" text "</a>"
 }
 
 FNR == 1 {
   page = FILENAME
+  if (index(page, ENVIRON["PWD"] "/") == 1) page = substr(page, length(ENVIRON["PWD"]) + 2)
+  dir = page
+  sub(/[^\/]*$/, "", dir)
   sub(/.*\//, "", page)
   sub(/\.md$/, "", page)
 }
@@ -48,7 +57,13 @@ inside || /^ *```/ { print; next }
     whole = substr(rest, RSTART, RLENGTH)
     middle = index(whole, "](")
     out = out substr(rest, 1, RSTART - 1)
-    out = out link(substr(whole, 2, middle - 2), substr(whole, middle + 2, length(whole) - middle - 2))
+    text = substr(whole, 2, middle - 2)
+    target = substr(whole, middle + 2, length(whole) - middle - 2)
+    if (sub(/!$/, "", out)) {
+      out = out "<img src=\"../../../" from_root(target) "\" alt=\"" text "\">"
+    } else {
+      out = out link(text, target)
+    }
     rest = substr(rest, RSTART + RLENGTH)
   }
   print out rest

@@ -72,12 +72,12 @@ inline Page read_page(const std::string& name) {
   return page;
 }
 
-/// README.md and docs/*.md.
+/// README.md and the pages of docs/ and its folders.
 inline std::vector<Page> documentation() {
   std::vector<std::string> names = {"README.md"};
-  for (const auto& entry : std::filesystem::directory_iterator(source_dir() / "docs")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() / "docs")) {
     if (entry.path().extension() == ".md")
-      names.push_back("docs/" + entry.path().filename().string());
+      names.push_back(entry.path().lexically_relative(source_dir()).generic_string());
   }
   std::sort(names.begin(), names.end());
   std::vector<Page> pages;

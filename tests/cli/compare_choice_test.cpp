@@ -122,6 +122,19 @@ TEST_CASE("runs that choose may have options of their own") {
   check_error(setup.compare(), 1, "train.max-steps was 1 and is 2; --rerun");
 }
 
+TEST_CASE("epochs of runs that choose replace the steps of the others") {
+  SOLO_NEEDS_PROGRAM;
+  Setup setup;
+  setup.plan["choose_options"] = {{"epochs", 0.5}};
+  const Outcome outcome = setup.compare();
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  const std::string file = setup.tuning(0, 7, "train.json");
+  const Json options = parse_json(slurp(file), file);
+  CHECK(options.at("epochs") == 0.5);
+  CHECK_FALSE(options.contains("max-steps"));
+}
+
 TEST_CASE("the best mean is chosen, of equal ones the lower loss, then the first") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;

@@ -18,8 +18,10 @@ constexpr Index kLinkSteps = 32;
 constexpr const char* kRecord = "run.json";
 constexpr const char* kMeteor = "meteor.jsonl";
 
-/// The later object's options win.
+/// The later object's options win; max-steps and epochs say the same, so either replaces the other.
 void merge(Json& options, const Json& more) {
+  if (more.contains("max-steps")) options.erase("epochs");
+  if (more.contains("epochs")) options.erase("max-steps");
   for (const auto& [key, value] : more.items()) options[key] = value;
 }
 

@@ -74,3 +74,34 @@ TEST_CASE("the table of the trials follows from their results") {
   INFO(rows);
   CHECK(page.find("---:|\n" + rows + "\n") != std::string::npos);
 }
+
+TEST_CASE("what texts say of their prompts is counted") {
+  if (std::system("command -v python3 > /dev/null 2>&1") != 0) SOLO_SKIP("needs python3");
+  const TempDir dir;
+  const std::filesystem::path run = dir.path() / "runs" / "lora" / "seed-1";
+  std::filesystem::create_directories(run);
+  std::filesystem::create_directories(dir.path() / "task");
+  const auto prompts = [](const char* text) { return Json{{"prompt", text}}.dump() + "\n"; };
+  std::ofstream(dir.path() / "task" / "prompts.jsonl")
+      << prompts("name : Blue Spice | food : Thai | family friendly : yes")
+      << prompts("name : The Eagle | food : French")
+      << prompts("name : The Eagle | near : Blue Spice");
+  std::ofstream(run / "hypotheses.txt") << "Blue  spice is a thai place .\n"
+                                        << "The Eagle serves Thai food , near Blue Spice .\n"
+                                        << "The Eagles are near Blue Spice .\n";
+  const std::string script = (experiments() / "slots.py").string();
+  const Outcome counted =
+      test::run_program(dir, {"/usr/bin/env", "python3", script, dir.path().string()});
+  INFO(counted.err);
+  REQUIRE(counted.status == 0);
+  const Json counts = counted.json().at("lora").at("seed-1");
+  const auto key = [](int values, int said, int wrong) {
+    return Json{{"values", values}, {"said", said}, {"wrong", wrong}};
+  };
+  CHECK(counts.at("texts") == 3);
+  CHECK(counts.at("distinct") == 3);
+  // "The Eagles" is not "The Eagle"; a name that is another prompt's and near in one's own is not
+  // wrong.
+  CHECK(counts.at("keys") ==
+        Json{{"food", key(2, 1, 1)}, {"name", key(3, 2, 1)}, {"near", key(1, 1, 1)}});
+}

@@ -75,6 +75,21 @@ TEST_CASE("the table of the trials follows from their results") {
   CHECK(page.find("---:|\n" + rows + "\n") != std::string::npos);
 }
 
+TEST_CASE("the table of the ideas follows from their results") {
+  const std::string page = slurp(experiments() / "e2e-trials.md");
+  std::ostringstream rows;
+  for (const Json& idea : results("e2e-ideas.json")) {
+    const Json& loss = idea.at("eval_loss");
+    rows << "| " << idea.at("what").get<std::string>() << " | "
+         << idea.at("learning_rate").get<double>() << " | "
+         << with_commas(idea.at("trainable").get<std::int64_t>()) << " | "
+         << fixed(idea.at("train_loss").get<double>(), 4) << " | "
+         << (loss.is_null() ? "–" : fixed(loss.get<double>(), 4)) << " |\n";
+  }
+  INFO(rows.str());
+  CHECK(page.find("---:|\n" + rows.str() + "\n") != std::string::npos);
+}
+
 TEST_CASE("what texts say of their prompts is counted") {
   if (std::system("command -v python3 > /dev/null 2>&1") != 0) SOLO_SKIP("needs python3");
   const TempDir dir;

@@ -122,17 +122,30 @@ TEST_CASE("runs that choose may have options of their own") {
   check_error(setup.compare(), 1, "train.max-steps was 1 and is 2; --rerun");
 }
 
-TEST_CASE("epochs of runs that choose replace the steps of the others") {
+TEST_CASE("max-steps and epochs replace each other in options that come later") {
   SOLO_NEEDS_PROGRAM;
   Setup setup;
+  static constexpr double kAbsent = -1.0;
+  const auto check_length = [](const std::string& file, double epochs, double max_steps) {
+    const Json options = parse_json(slurp(file), file);
+    CHECK(options.value("epochs", kAbsent) == epochs);
+    CHECK(options.value("max-steps", kAbsent) == max_steps);
+  };
+  const auto compare = [&](std::vector<std::string> more) {
+    const Outcome outcome = setup.compare(std::move(more));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+  };
   setup.plan["choose_options"] = {{"epochs", 0.5}};
-  const Outcome outcome = setup.compare();
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  const std::string file = setup.tuning(0, 7, "train.json");
-  const Json options = parse_json(slurp(file), file);
-  CHECK(options.at("epochs") == 0.5);
-  CHECK_FALSE(options.contains("max-steps"));
+  compare({});
+  check_length(setup.tuning(0, 7, "train.json"), 0.5, kAbsent);
+  check_length(setup.path("out/runs/lora/seed-1/train.json"), kAbsent, 3.0);
+
+  setup.plan["choose_options"] = {{"max-steps", 1}};
+  setup.plan["methods"][0]["options"]["epochs"] = 0.25;
+  compare({"--rerun"});
+  check_length(setup.tuning(0, 7, "train.json"), kAbsent, 1.0);
+  check_length(setup.path("out/runs/lora/seed-1/train.json"), 0.25, kAbsent);
 }
 
 TEST_CASE("the best mean is chosen, of equal ones the lower loss, then the first") {

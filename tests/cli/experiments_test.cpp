@@ -24,6 +24,21 @@ Json results(const std::string& name) {
   return parse_json(slurp(file), file.string());
 }
 
+/// "| what | learning rate | trainable | ", how a row of the trials' page begins.
+std::string first_cells(const Json& trial) {
+  std::ostringstream cells;
+  cells << "| " << trial.at("what").get<std::string>() << " | "
+        << trial.at("learning_rate").get<double>() << " | "
+        << with_commas(trial.at("trainable").get<std::int64_t>()) << " | ";
+  return cells.str();
+}
+
+/// The trials' page has a table of these rows.
+void check_trials_table(const std::string& rows) {
+  INFO(rows);
+  CHECK(slurp(experiments() / "e2e-trials.md").find("---:|\n" + rows + "\n") != std::string::npos);
+}
+
 }  // namespace
 
 TEST_CASE("the table of the comparison on gpt2-mini follows from the committed results") {
@@ -54,53 +69,41 @@ TEST_CASE("each method of the committed results has the lowest validation loss o
 }
 
 TEST_CASE("the table of the trials follows from their results") {
-  const std::string page = slurp(experiments() / "e2e-trials.md");
-  std::string rows;
+  std::ostringstream rows;
   for (const Json& trial : results("e2e-trials.json")) {
     const auto metric = [&](const char* name) {
       return trial.at("metrics").at(name).get<double>();
     };
-    std::ostringstream row;
-    row << "| " << trial.at("what").get<std::string>() << " | "
-        << trial.at("learning_rate").get<double>() << " | "
-        << with_commas(trial.at("trainable").get<std::int64_t>()) << " | "
-        << fixed(trial.at("eval_loss").get<double>(), 4)
-        << (trial.at("all_rows").get<bool>() ? "*" : "") << " | " << fixed(100 * metric("BLEU"), 2)
-        << " | " << fixed(metric("NIST"), 3) << " | " << fixed(100 * metric("ROUGE_L"), 2) << " | "
-        << fixed(metric("CIDEr"), 3) << " | " << trial.at("distinct").get<int>() << " | "
-        << trial.at("near").get<int>() << " |\n";
-    rows += row.str();
+    rows << first_cells(trial) << fixed(trial.at("eval_loss").get<double>(), 4)
+         << (trial.at("all_rows").get<bool>() ? "*" : "") << " | " << fixed(100 * metric("BLEU"), 2)
+         << " | " << fixed(metric("NIST"), 3) << " | " << fixed(100 * metric("ROUGE_L"), 2) << " | "
+         << fixed(metric("CIDEr"), 3) << " | " << trial.at("distinct").get<int>() << " | "
+         << trial.at("near").get<int>() << " |\n";
   }
-  INFO(rows);
-  CHECK(page.find("---:|\n" + rows + "\n") != std::string::npos);
+  check_trials_table(rows.str());
 }
 
 TEST_CASE("the table of the ideas follows from their results") {
-  const std::string page = slurp(experiments() / "e2e-trials.md");
   std::ostringstream rows;
   for (const Json& idea : results("e2e-ideas.json")) {
     const Json& loss = idea.at("eval_loss");
-    rows << "| " << idea.at("what").get<std::string>() << " | "
-         << idea.at("learning_rate").get<double>() << " | "
-         << with_commas(idea.at("trainable").get<std::int64_t>()) << " | "
-         << fixed(idea.at("train_loss").get<double>(), 4) << " | "
+    rows << first_cells(idea) << fixed(idea.at("train_loss").get<double>(), 4) << " | "
          << (loss.is_null() ? "–" : fixed(loss.get<double>(), 4)) << " |\n";
   }
-  INFO(rows.str());
-  CHECK(page.find("---:|\n" + rows.str() + "\n") != std::string::npos);
+  check_trials_table(rows.str());
 }
 
 TEST_CASE("what texts say of their prompts is counted") {
-  if (std::system("command -v python3 > /dev/null 2>&1") != 0) SOLO_SKIP("needs python3");
+  if (!test::has_program("python3")) SOLO_SKIP("needs python3");
   const TempDir dir;
   const std::filesystem::path run = dir.path() / "runs" / "lora" / "seed-1";
   std::filesystem::create_directories(run);
   std::filesystem::create_directories(dir.path() / "task");
-  const auto prompts = [](const char* text) { return Json{{"prompt", text}}.dump() + "\n"; };
+  const auto prompt = [](const char* text) { return Json{{"prompt", text}}.dump() + "\n"; };
   std::ofstream(dir.path() / "task" / "prompts.jsonl")
-      << prompts("name : Blue Spice | food : Thai | family friendly : yes")
-      << prompts("name : The Eagle | food : French")
-      << prompts("name : The Eagle | near : Blue Spice");
+      << prompt("name : Blue Spice | food : Thai | family friendly : yes")
+      << prompt("name : The Eagle | food : French")
+      << prompt("name : The Eagle | near : Blue Spice");
   std::ofstream(run / "hypotheses.txt") << "Blue  spice is a thai place .\n"
                                         << "The Eagle serves Thai food , near Blue Spice .\n"
                                         << "The Eagles are near Blue Spice .\n";

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <string>
@@ -88,6 +89,11 @@ inline Outcome wait_for_program(const TempDir& folder, pid_t child) {
 inline Outcome run_program(const TempDir& folder, std::vector<std::string> arguments,
                            const std::string& input = {}) {
   return wait_for_program(folder, start_program(folder, std::move(arguments), input));
+}
+
+/// Whether the shell finds a program of this name.
+inline bool has_program(const std::string& name) {
+  return std::system(("command -v " + name + " > /dev/null 2>&1").c_str()) == 0;
 }
 
 /// Runs the solo program.

@@ -73,10 +73,6 @@ std::vector<std::string> in_bash(const test::TempDir& dir, const std::string& wo
                        "((${#COMPREPLY[@]} == 0)) || printf '%s\\n' \"${COMPREPLY[@]}\"\n");
 }
 
-bool has_shell(const std::string& name) {
-  return std::system(("command -v " + name + " > /dev/null 2>&1").c_str()) == 0;
-}
-
 using Words = std::vector<std::string>;
 
 }  // namespace
@@ -131,7 +127,7 @@ TEST_CASE("the help of every command fits a terminal and explains everything") {
 
 TEST_CASE("bash completes commands, options, choices and files") {
   SOLO_NEEDS_PROGRAM;
-  if (!has_shell("bash")) SOLO_SKIP("needs bash");
+  if (!test::has_program("bash")) SOLO_SKIP("needs bash");
   const test::TempDir dir;
   std::ofstream(dir.path() / "data set.jsonl") << "x";
   std::ofstream(dir.path() / "data.txt") << "x";
@@ -165,7 +161,7 @@ TEST_CASE("bash completes commands, options, choices and files") {
 
 TEST_CASE("fish completes commands, options, choices and files") {
   SOLO_NEEDS_PROGRAM;
-  if (!has_shell("fish")) SOLO_SKIP("needs fish");
+  if (!test::has_program("fish")) SOLO_SKIP("needs fish");
   const test::TempDir dir;
   std::ofstream(dir.path() / "data.txt") << "x";
   const auto in_fish = [&dir](const std::string& line) {
@@ -180,7 +176,7 @@ TEST_CASE("fish completes commands, options, choices and files") {
 
 TEST_CASE("zsh reads its completion script") {
   SOLO_NEEDS_PROGRAM;
-  if (!has_shell("zsh")) SOLO_SKIP("needs zsh");
+  if (!test::has_program("zsh")) SOLO_SKIP("needs zsh");
   const test::TempDir dir;
   std::ofstream(dir.path() / "_solo") << solo_program(dir, {"completion", "zsh"}).out;
   CHECK(std::system(("zsh -fn '" + (dir.path() / "_solo").string() + "'").c_str()) == 0);

@@ -75,7 +75,7 @@ TEST_CASE("an adapter killed between its two files is refused or whole") {
   SOLO_SKIP("the sanitizers' runtime has to be the first library");
 #endif
   const Place p;
-  if (p.shell("command -v gcc").status != 0) SOLO_SKIP("needs gcc");
+  if (!test::has_program("gcc")) SOLO_SKIP("needs gcc");
   std::ofstream(p.path("k.c")) << R"(#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>

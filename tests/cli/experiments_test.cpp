@@ -101,6 +101,47 @@ TEST_CASE("the table of the ideas follows from their results") {
   check_trials_table(rows.str());
 }
 
+TEST_CASE("the table of what texts say follows from the committed counts") {
+  const Json counts = results("e2e-train-slots.json");
+  const std::vector<std::string> keys = {"name", "near",  "area", "customer rating",
+                                         "Type", "price", "food"};
+  /// A row of means over seeds; f gives the number of one run.
+  const auto row = [&](const std::string& label, const auto& f, const std::string& most) {
+    std::string cells = "| " + label + " |";
+    for (const char* const method : {"base", "lora-qv", "solo-low"}) {
+      double sum = 0.0;
+      for (const Json& run : counts.at(method)) sum += f(run);
+      const auto seeds = static_cast<double>(counts.at(method).size());
+      cells += ' ' + with_commas(std::llround(sum / seeds)) + " |";
+    }
+    return cells + most + "|\n";
+  };
+  const auto total = [&](const char* what) {
+    return [&keys, what](const Json& run) {
+      double sum = 0.0;
+      for (const std::string& key : keys) sum += run.at("keys").at(key).at(what).get<double>();
+      return sum;
+    };
+  };
+  const auto most = [](double values) { return ' ' + with_commas(std::llround(values)) + ' '; };
+  const Json& one = counts.at("base").at("seed-1");
+  std::string rows;
+  for (const std::string& key : keys) {
+    const auto said = [&key](const Json& run) {
+      return run.at("keys").at(key).at("said").get<double>();
+    };
+    const double values = one.at("keys").at(key).at("values").get<double>();
+    rows += row(key == "Type" ? "type" : key, said, most(values));
+  }
+  rows += row("all values", total("said"), most(total("values")(one)));
+  rows += row("wrong values", total("wrong"), " ");
+  rows += row(
+      "distinct texts", [](const Json& run) { return run.at("distinct").get<double>(); }, " ");
+  INFO(rows);
+  CHECK(slurp(experiments().parent_path() / "experiments.md").find("---:|\n" + rows + "\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("what texts say of their prompts is counted") {
   if (!test::has_program("python3")) SOLO_SKIP("needs python3");
   const TempDir dir;
